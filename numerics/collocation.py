@@ -1,0 +1,110 @@
+r"""Radau IIA collocation of any order, its coefficients computed at working precision.
+
+Nodes c_1 < ... < c_s = 1 are the zeros of P_s - P_{s-1} (Legendre, shifted to [0, 1]). With c_0 = 0 and barycentric weights
+lambda_j = 1/prod_{k != j} (c_j - c_k), the polynomial through (c_j, Z_j), Z_0 = 0, has at the nodes the derivative D Z,
+
+    D_ij = (lambda_j/lambda_i) / (c_i - c_j) ,   D_ii = sum_{k != i} 1/(c_i - c_k) ;   D Z = h f  is the method  (C1)
+    Z = sum_k z_k P_k(2c - 1) ,   error estimate max(|z_s|, |z_{s-1}|/10)                                    (C2)
+
+D restricted to 1..s is A^{-1}, the inverse of the Runge-Kutta matrix. The end point c_s = 1 has order 2s - 1. The estimate
+takes the last two Legendre coefficients, since one alone may pass through zero as the step grows; a tenth is about their
+ratio where steps are chosen well.
+Source of the method: Radau IIA is classical; the forms (C1), (C2) derived here from Lagrange's interpolation formula.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log, sqrt
+from typing import Any
+
+import flint
+import numpy as np
+import scipy.special
+from numpy.polynomial.legendre import legvander
+
+from numerics.arithmetic import Arb, Array, _objects
+
+ROUNDOFF, KEPT = 1e-15, 1e-3  # of float64, and how large it may grow in a first guess
+
+
+@dataclass(frozen=True)
+class Method:
+    """Radau IIA with s stages in one arithmetic; arrays of its numbers, and float64 copies for the linear algebra."""
+
+    stages: int
+    derivative: Array  # A^{-1} of (C1), shape (s, s)
+    tail: Array  # rows that give z_s and z_{s-1}/10 of (C2), shape (2, s)
+    float_nodes: Array  # c_0 = 0, c_1, ..., c_s = 1
+    float_derivative: Array
+    float_legendre: Array  # takes Z_1..Z_s to the coefficients z_0..z_s, shape (s + 1, s)
+
+    def interpolation(self, points: Array) -> Array:
+        """Float matrix that takes the stage values Z_1..Z_s to the polynomial at points in units of the step."""
+        return legvander(2 * points - 1, self.stages) @ self.float_legendre
+
+    def continuation(self, ratio: float) -> Array:
+        """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long.
+
+        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 1 + 2 ratio; the series is cut
+        where that would bring roundoff to the surface.
+        """
+        x = 1 + 2 * ratio
+        degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
+        points = np.append(1.0, 1 + ratio * self.float_nodes[1:])
+        values = legvander(2 * points - 1, degree) @ self.float_legendre[: degree + 1]
+        return values[1:] - values[0]
+
+
+def _radau_nodes(stages: int, digits: int) -> list[flint.arb]:
+    """c_1..c_s: float64 zeros of the Jacobi polynomial refined by Newton on P_s - P_{s-1}; the last is exactly 1."""
+    starts = scipy.special.roots_jacobi(stages - 1, 1, 0)[0] if stages > 1 else []
+
+    def legendre(x: Any) -> tuple[Any, Any]:
+        """f = P_s - P_{s-1} and f', by the three-term recurrences."""
+        p_old, p, d_old, d = flint.arb(1), x, flint.arb(0), flint.arb(1)
+        for n in range(1, stages):
+            p_old, p = p, ((2 * n + 1) * x * p - n * p_old) / (n + 1)
+            d_old, d = d, d_old + (2 * n + 1) * p_old
+        return p - p_old, d - d_old
+
+    nodes = []
+    for start in starts:
+        x = flint.arb(float(start))
+        for _ in range(int(np.ceil(np.log2(digits / 12 + 1))) + 1):
+            f, slope = legendre(x)
+            x = (x - f / slope).mid()
+        nodes.append((1 + x) / 2)
+    return [*nodes, flint.arb(1)]
+
+
+@lru_cache(maxsize=32)
+def radau(stages: int, digits: int = 15) -> Method:
+    """Radau IIA with `stages` stages; digits = 15 gives float64, more gives Arb numbers of that precision.
+
+    Raises ValueError for stages < 1.
+    """
+    if stages < 1:
+        raise ValueError(f"stages must be >= 1, got {stages}")
+    with Arb(digits + 15).working():
+        c = [flint.arb(0), *_radau_nodes(stages, digits + 15)]
+        size = stages + 1
+        weights = []
+        for j in range(size):
+            product = flint.arb(1)
+            for k in range(size):
+                product = product * (c[j] - c[k]) if k != j else product
+            weights.append(1 / product)
+        D = [
+            [
+                weights[j] / weights[i] / (c[i] - c[j]) if i != j else sum((1 / (c[i] - c[k]) for k in range(size) if k != i), flint.arb(0))
+                for j in range(1, size)
+            ]
+            for i in range(1, size)
+        ]
+        legendre = flint.arb_mat([[(2 * x - 1).legendre_p(k) for k in range(size)] for x in c]).inv()
+        coefficients = _objects(legendre.entries()).reshape(size, size)[:, 1:]  # Z_0 = 0
+        derivative = _objects(x for row in D for x in row).reshape(stages, stages)
+        tail = coefficients[-2:] / _objects([10, 1])[:, None]
+    floats = (_objects(c).astype(float), derivative.astype(float), coefficients.astype(float))
+    working = (derivative, tail) if digits > 15 else (derivative.astype(float), tail.astype(float))
+    return Method(stages, *working, *floats)

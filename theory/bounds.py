@@ -1,0 +1,77 @@
+r"""Explicit lower bounds on the escape time, with the sharp exponent.
+
+T = inf, rho = rho_bar + b, start on the fit, so J(0) = ||b||^2; n = m + m* exponentials in all, every rate (w_i(0) and w*_j)
+>= w_min, 0 < w_e < w_min. While all w_i >= w_e the error e = rho_hat - rho_bar lies in the span S of n exponentials of rates
+>= w_e, so the drop is 2<e,b> - ||e||^2 <= ||proj_S b||^2 <= D(w_e). Along the flow int |theta'|^2 dtau = drop; by Cauchy-Schwarz
+no rate reaches w_e before (w_min - w_e)^2 / D(w_e). Hence, for any w_e and 0 < s < w_e with D(w_e) <= drop,
+
+    tau_0 >= (w_min - w_e)^2 / D(w_e)                                                                        (M21)
+    D(w_e) = (w_e/(w_e-s)) sum_{k<n} ((w_e+s)/(w_e-s))^{2k} int_0^inf e^{-2st} b(t)^2 dt
+
+(Takenaka-Malmquist basis of S, bounded on the line Re = -s), and for theta'' + gamma theta' = -grad J, gamma >= 0, from rest
+
+    tau_0 >= (w_min - w_e) / sqrt(2 D(w_e))                                                                  (M22)
+
+Both derived here; theory states them for every (w_e, s), numerics/bounds.py picks a good pair and evaluates in balls.
+"""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.latex import Statement
+from theory.plateau import NoPlateau
+from theory.problem import Problem, weighted_square
+
+w_e, s = sp.symbols("w_e s", positive=True)
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """(M21) and (M22) of one problem, as expressions in w_e and s; both hold wherever 0 < s < w_e < w_min and D <= drop.
+
+    slowest: w_min. reach: D(w_e, s).
+    """
+
+    slowest: sp.Expr
+    reach: sp.Expr
+    drop: sp.Expr
+
+    @property
+    def flow(self) -> sp.Expr:
+        """Gradient flow cannot drop by D before this time (M21)."""
+        return (self.slowest - w_e) ** 2 / self.reach
+
+    @property
+    def momentum(self) -> sp.Expr:
+        """No momentum method started at rest can drop by D before this time (M22)."""
+        return (self.slowest - w_e) / sp.sqrt(2 * self.reach)
+
+    def statements(self) -> tuple[Statement, ...]:
+        """(M21) and (M22) for display."""
+        tau, D = sp.Symbol("tau_0"), sp.Function("D")
+        flow, momentum = (bound.subs(self.reach, D(w_e)) for bound in (self.flow, self.momentum))
+        return (
+            Statement("lower bound", tau, sp.Ge(tau, flow, evaluate=False).rhs, "M21"),
+            Statement("lower bound", tau, momentum, "M22"),
+        )
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle \tau_0 \ge {sp.latex(self.flow)}$"
+
+
+def lower_bound(problem: Problem) -> LowerBound:
+    """The explicit lower bound (M21) of a problem whose start is on the fit. Exact as an expression.
+
+    Raises NoPlateau, with the reason, off the fit or without a bump.
+    """
+    if problem.off_the_fit:
+        raise NoPlateau(problem.off_the_fit)
+    if not problem.bump:
+        raise NoPlateau("the target has no bump; the start is the target")
+    terms = problem.start.width + len(problem.pairing)  # n = m + m*
+    ratio = ((w_e + s) / (w_e - s)) ** 2
+    geometric = (ratio**terms - 1) / (ratio - 1)
+    reach = w_e / (w_e - s) * geometric * weighted_square(problem.bump, s)
+    slowest = sp.Min(*problem.start.rates, *(term.rate for term in problem.pairing.values()))
+    return LowerBound(slowest, reach, problem.drop)

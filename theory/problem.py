@@ -1,0 +1,133 @@
+r"""The question memcurse answers: a target, a network to start from, and how far the loss must fall.
+
+Which part is rho_bar. Target terms of kind exponential are paired one-to-one with distinct units, nearest in
+|ln(w/w*)| first (equal amplitudes first among equals). Paired terms form rho_bar; every other term belongs to the bump
+b; unpaired units are spares, with a* = 0 and w* their own rate. The start is *on the fit* if and only if, exactly, paired
+units equal their terms, no exponential is unpaired and all spares have amplitude 0.
+
+Escape time  tau_0 = inf{ tau : J(0) - J(tau) > drop }                                                       (M12)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from theory.exact import positive
+from theory.kernels import Exponential, Kernel, overlap
+from theory.rnn import LinearRNN
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target memory kernel rho(t) = sum of its terms, on the horizon T = inf.
+
+    terms: Kernels, at least one, with numbers (no symbols) in their fields.
+
+    >>> from theory.kernels import Gaussian
+    >>> Target([Exponential(), Gaussian(lag="10")]).rho(sp.Integer(10))
+    exp(-10) + 1
+    """
+
+    terms: tuple[Kernel, ...]
+
+    def __post_init__(self) -> None:
+        terms = tuple(self.terms)
+        if not terms:
+            raise ValueError("the target must have at least one term, got none; add an exponential or a gaussian")
+        for i, term in enumerate(terms):
+            if not isinstance(term, Kernel):
+                raise TypeError(f"target term {i} must be a Kernel, got {term!r}; see theory.kernels")
+        object.__setattr__(self, "terms", terms)
+
+    def rho(self, t: sp.Expr) -> sp.Expr:
+        """The memory kernel at time t >= 0."""
+        return sp.Add(*(term.rho(t) for term in self.terms))
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle \rho(t) = {sp.latex(self.rho(sp.Symbol('t', nonnegative=True)))}$"
+
+
+def transform(kernels: Iterable[Kernel], s: sp.Expr) -> sp.Expr:
+    """int_0^inf e^{-st} sum_i kernel_i(t) dt. Exact."""
+    return sp.Add(*(kernel.laplace(s) for kernel in kernels))
+
+
+def weighted_square(kernels: Iterable[Kernel], s: sp.Expr) -> sp.Expr:
+    """int_0^inf e^{-2st} (sum_i kernel_i(t))^2 dt; s = 0 gives the squared norm. Exact."""
+    terms = tuple(kernels)
+    return sp.Add(*(overlap(p, q, 2 * s) for p in terms for q in terms))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Start the gradient flow at `start` on `target`; when has the loss fallen by more than `drop`?
+
+    target: Target. start: LinearRNN, the network at tau = 0. drop: > 0, in output^2 / input^2 * time, like J.
+    Raises ValueError for a drop <= 0, TypeError for a float.
+    """
+
+    target: Target
+    start: LinearRNN
+    drop: sp.Expr
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "drop", positive(self.drop, "drop", "for the loss to fall by it"))
+        symbols = self.target.rho(sp.Integer(1)).free_symbols | self.start.kernel(sp.Integer(1)).free_symbols
+        if symbols | self.drop.free_symbols:
+            raise ValueError(f"a Problem must be all numbers, got the symbols {symbols | self.drop.free_symbols}; substitute values")
+
+    @cached_property
+    def pairing(self) -> dict[int, Exponential]:
+        """Unit -> the exponential it is paired with (see the module)."""
+
+        def distance(candidate: tuple[int, int]) -> tuple[sp.Expr, bool, int, int]:
+            unit, term = candidate
+            (a, w), fitted = self.start.units[unit], self.target.terms[term]
+            return sp.Max(w / fitted.rate, fitted.rate / w), a != fitted.amplitude, term, unit
+
+        exponentials = [i for i, term in enumerate(self.target.terms) if isinstance(term, Exponential)]
+        candidates = [(unit, term) for unit in range(self.start.width) for term in exponentials]
+        pairs: dict[int, int] = {}
+        for unit, term in sorted(candidates, key=distance):
+            if unit not in pairs and term not in pairs.values():
+                pairs[unit] = term
+        return {unit: self.target.terms[term] for unit, term in pairs.items()}
+
+    @cached_property
+    def reference(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """(a*_j, w*_j) of every unit, in the order of the units: rho_bar, with a* = 0 for a spare."""
+        return tuple(
+            (self.pairing[unit].amplitude, self.pairing[unit].rate) if unit in self.pairing else (sp.Integer(0), w)
+            for unit, (_, w) in enumerate(self.start.units)
+        )
+
+    @cached_property
+    def bump(self) -> tuple[Kernel, ...]:
+        """The terms of the target that are not in rho_bar."""
+        paired = list(self.pairing.values())
+        return tuple(term for term in self.target.terms if not any(term is each for each in paired))
+
+    @cached_property
+    def off_the_fit(self) -> str | None:
+        """Why the start is not on the fit; None when it is."""
+        for unit, (reference, actual) in enumerate(zip(self.reference, self.start.units, strict=True)):
+            if reference != actual:
+                what = "its exponential" if unit in self.pairing else "zero amplitude"
+                return f"the start is not on the fit: unit {unit} differs from {what}"
+        if any(isinstance(term, Exponential) for term in self.bump):
+            return "the start is not on the fit: an exponential of the target has no unit"
+        return None
+
+    @cached_property
+    def initial_loss(self) -> sp.Expr:
+        """J(0) (M3) by bilinearity: the squared norm of network minus target. Exact."""
+        network = tuple(Exponential(a, w) for a, w in self.start.units)
+        cross = sp.Add(*(overlap(p, q, sp.Integer(0)) for p in network for q in self.target.terms))
+        zero = sp.Integer(0)
+        return weighted_square(network, zero) - 2 * cross + weighted_square(self.target.terms, zero)
+
+    def _repr_latex_(self) -> str:
+        start = ", ".join(rf"({sp.latex(a)}; {sp.latex(w)})" for a, w in self.start.units)
+        return rf"$\displaystyle \rho(t) = {sp.latex(self.target.rho(sp.Symbol('t')))},\quad (a_i; w_i)(0) = {start},\quad \text{{drop}} = {sp.latex(self.drop)}$"

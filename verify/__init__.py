@@ -1,0 +1,1 @@
+"""Evidence: direct simulation, cross-checks, studies and reports."""
