@@ -1,7 +1,10 @@
 """What a computed number comes with: its guarantee word, its digits, or the reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import flint
+import mpmath
 
 Guarantee = Literal["exact", "enclosed", "estimated", "sampled", "conjectured"]
 
@@ -17,3 +20,19 @@ class Answer:
     guarantee: Guarantee
     digits: int | None = None
     reason: str | None = None
+
+
+def decimal(value: Any, digits: int) -> str:
+    """A float or an Arb midpoint to exactly `digits` significant digits; scientific where positional would mislead.
+
+    >>> decimal(137.59583732, 6)
+    '137.596'
+    """
+    ctx = mpmath.mp.clone()
+    ctx.dps = digits + 10
+    if isinstance(value, flint.arb):
+        mantissa, exponent = value.mid().man_exp()
+        number = ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
+    else:
+        number = ctx.mpf(float(value))
+    return str(ctx.nstr(number, digits, strip_zeros=False, min_fixed=-6, max_fixed=digits))

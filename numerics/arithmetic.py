@@ -42,15 +42,18 @@ class Arithmetic(Protocol):
     def midpoint(self, values: Array) -> Array:
         """The same numbers without their error balls."""
 
+    def linear(self, matrix: Array) -> Callable[[Array], Array]:
+        """The map Z -> matrix Z, for Z of shape (matrix.shape[1], n)."""
+
     def working(self) -> AbstractContextManager[Any]:
         """Inside it, operations run at this precision; outside, nothing has changed."""
 
 
-def _gaussian_moment(closed: Array, n: int, s: Array, lag: float, width: float) -> Array:
+def _gaussian_moment(closed: Array, n: int, s: Any, lag: float, width: float) -> Array:
     """The closed form where it is good, (A1) where it cancels; arguments as in theory.special."""
-    z = (np.asarray(s) * width**2 - lag) / width
-    if not (z > 2).any():
+    if s.max() * width**2 - lag <= 2 * width:
         return closed
+    z = (s * width**2 - lag) / width
     deep = np.maximum(z, 2.0)
     tail, moment = np.zeros_like(deep), np.sqrt(np.pi / 2) * scipy.special.erfcx(deep / np.sqrt(2))
     ratios = []
@@ -76,14 +79,17 @@ class Float64:
         "GaussianMoment": _gaussian_moment,
     }
 
-    def number(self, exact: sp.Rational | int) -> float:
-        return float(sp.Rational(exact))
+    def number(self, exact: sp.Rational | int) -> np.float64:
+        return np.float64(sp.Rational(exact))
 
     def array(self, values: Iterable[Any]) -> Array:
         return np.array([float(value) for value in values])
 
     def midpoint(self, values: Array) -> Array:
         return values
+
+    def linear(self, matrix: Array) -> Callable[[Array], Array]:
+        return matrix.__matmul__
 
     def working(self) -> AbstractContextManager[Any]:
         return np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
@@ -116,10 +122,13 @@ class Mpmath:
         return self.context.mpf(int(exact.p)) / int(exact.q)
 
     def array(self, values: Iterable[Any]) -> Array:
-        return _objects(self.number(v) if isinstance(v, sp.Expr | int) else self.context.mpf(v) for v in values)
+        return _objects(self.context.mpf(v) if isinstance(v, float | self.context.mpf) else self.number(v) for v in values)
 
     def midpoint(self, values: Array) -> Array:
         return values
+
+    def linear(self, matrix: Array) -> Callable[[Array], Array]:
+        return matrix.__matmul__
 
     def working(self) -> AbstractContextManager[Any]:
         return nullcontext()  # numbers of a private context carry their precision with them
@@ -142,17 +151,23 @@ class Arb:
         return flint.arb(flint.fmpq(int(exact.p), int(exact.q)))
 
     def array(self, values: Iterable[Any]) -> Array:
-        return _objects(self.number(v) if isinstance(v, sp.Expr | int) else flint.arb(v) for v in values)
+        return _objects(flint.arb(v) if isinstance(v, float | flint.arb) else self.number(v) for v in values)
 
     def midpoint(self, values: Array) -> Array:
         return self._midpoint(values)
+
+    def linear(self, matrix: Array) -> Callable[[Array], Array]:
+        rows = flint.arb_mat(*matrix.shape, list(matrix.ravel()))
+
+        def product(Z: Array) -> Array:
+            entries = (rows * flint.arb_mat(*Z.shape, list(Z.ravel()))).entries()
+            return _objects(entries).reshape(len(matrix), -1)
+
+        return product
 
     def working(self) -> AbstractContextManager[Any]:
         return flint.ctx.workprec(self.bits)
 
 
 def _objects(values: Iterable[Any]) -> Array:
-    items = list(values)
-    out = np.empty(len(items), dtype=object)
-    out[:] = items
-    return out
+    return np.fromiter(values, dtype=object)

@@ -20,14 +20,13 @@ from typing import Any
 import flint
 import numpy as np
 import scipy.special
-from numpy.polynomial.legendre import legvander
 
 from numerics.arithmetic import Arb, Array, _objects
 
 ROUNDOFF, KEPT = 1e-15, 1e-3  # of float64, and how large it may grow in a first guess
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """Radau IIA with s stages in one arithmetic; arrays of its numbers, and float64 copies for the linear algebra."""
 
@@ -40,7 +39,7 @@ class Method:
 
     def interpolation(self, points: Array) -> Array:
         """Float matrix that takes the stage values Z_1..Z_s to the polynomial at points in units of the step."""
-        return legvander(2 * points - 1, self.stages) @ self.float_legendre
+        return _legendre(points, self.stages) @ self.float_legendre
 
     def continuation(self, ratio: float) -> Array:
         """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long.
@@ -51,8 +50,13 @@ class Method:
         x = 1 + 2 * ratio
         degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
         points = np.append(1.0, 1 + ratio * self.float_nodes[1:])
-        values = legvander(2 * points - 1, degree) @ self.float_legendre[: degree + 1]
+        values = _legendre(points, degree) @ self.float_legendre[: degree + 1]
         return values[1:] - values[0]
+
+
+def _legendre(points: Array, degree: int) -> Array:
+    """P_k(2c - 1) at float points c, shape (len(points), degree + 1)."""
+    return scipy.special.eval_legendre(np.arange(degree + 1), 2 * points[:, None] - 1)
 
 
 def _radau_nodes(stages: int, digits: int) -> list[flint.arb]:

@@ -21,6 +21,7 @@ step contracts only like h/(time left) and fails on a plateau. What makes it fas
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import flint
@@ -83,6 +84,9 @@ class Integrator:
         self.system, self.twin, self.tolerance, self.accuracy = system, twin, tolerance, accuracy
         self.arithmetic = system.arithmetic
         self.method: Method = radau(stages, self.arithmetic.digits)
+        with self.arithmetic.working():
+            self._derivative = self.arithmetic.linear(self.method.derivative)
+            self._tail = self.arithmetic.linear(self.method.tail)
         self.native = self.arithmetic.name == "float64"
         self.accepted = self.rejected = self.iterations = 0
         self._contraction = 1.0  # of the last correction at working precision
@@ -105,15 +109,18 @@ class Integrator:
 
         Returns Z, the last factors, and the relative change of Z since these were made.
         """
-        D = self.method.float_derivative if system.arithmetic.name == "float64" else self.method.derivative
+        single = system.arithmetic.name == "float64"
+        D = self.method.float_derivative if single else self.method.derivative
+        differentiate = D.__matmul__ if single else self._derivative
+        lifted = _lifted(self.method, single, len(y))
         previous = np.inf
         for _ in range(MOST_ITERATIONS):
             self.iterations += 1
             f, jacobian = system.rhs_and_jacobian(y + Z)
-            factors = _factorise(D / h, jacobian, Z)
-            correction = factors.solve((f - D @ Z / h) / factors.rows)
+            factors = _factorise(lifted / h, jacobian, Z)
+            correction = factors.solve((f - differentiate(Z) / h) / factors.rows)
             Z = system.arithmetic.midpoint(Z + factors.columns * correction)
-            size = _relative(correction, factors.columns, y, Z)
+            size = _relative(correction, factors.columns, y)
             if not size < 1e8:
                 break
             quadratic = size * (size / previous) ** 2 if previous < np.inf else np.inf
@@ -130,10 +137,10 @@ class Integrator:
         previous, contraction = None, max(self._contraction, 10 * change)
         for _ in range(MOST_ITERATIONS):
             self.iterations += 1
-            residual = self.system.rhs(y + Z) - self.method.derivative @ Z / h
+            residual = self.system.rhs(y + Z) - self._derivative(Z) / h
             correction = factors.solve((residual / factors.rows).astype(float))
             Z = self.arithmetic.midpoint(Z + self._lift(factors.columns * correction))
-            size = _relative(correction, factors.columns, y.astype(float), Z.astype(float))
+            size = _relative(correction, factors.columns, y.astype(float))
             if previous is not None:
                 contraction = self._contraction = size / previous
             if size * contraction * 10 < self.accuracy:
@@ -148,7 +155,7 @@ class Integrator:
 
     def _error(self, y: Array, Z: Array) -> float:
         """(C2), relative to the size of each component."""
-        top = abs(self.method.tail @ Z).max(axis=0)
+        top = abs(self._tail(Z)).max(axis=0)
         size = np.maximum(abs(y), abs(Z).max(axis=0))
         return max((float(t / s) for t, s in zip(top, size, strict=True) if s > 0), default=0.0)
 
@@ -207,18 +214,23 @@ class Integrator:
         return self.step(step.before, h, inside.astype(stages.dtype) @ stages)
 
 
-def _factorise(D: Array, jacobian: Array, Z: Array) -> Factors:
-    """LU of D x I - blockdiag(jacobian), scaled; D already divided by h. Float64 factors, or Arb where those fail."""
+@lru_cache(maxsize=16)
+def _lifted(method: Method, single: bool, n: int) -> Array:
+    """D x I, shape (s n, s n), in float64 or at working precision."""
+    D = method.float_derivative if single else method.derivative
+    return np.kron(D, np.eye(n, dtype=int))
+
+
+def _factorise(matrix: Array, jacobian: Array, Z: Array) -> Factors:
+    """LU of matrix - blockdiag(jacobian), scaled; matrix = D x I / h is overwritten. Float64 factors, or Arb where Z is."""
     s, n = Z.shape
     columns = abs(Z).max(axis=0)
-    columns = np.where(columns > 0, columns, 1)
-    matrix = np.zeros((s, n, s, n), dtype=jacobian.dtype)
-    unit, stage = np.arange(n), np.arange(s)
-    matrix[:, unit, :, unit] = D
-    matrix[stage, :, stage, :] -= jacobian
-    matrix = matrix * columns
-    rows = abs(matrix).max(axis=(2, 3))
-    scaled = (matrix / rows[:, :, None, None]).reshape(s * n, s * n)
+    columns[columns == 0] = 1
+    blocks = matrix.reshape(s, n, s, n)
+    np.einsum("iaib->iab", blocks)[...] -= jacobian
+    blocks *= columns
+    largest = abs(matrix).max(axis=1, keepdims=True)
+    scaled, rows = matrix / largest, largest.reshape(s, n)
     if jacobian.dtype != object:
         lu, pivots, singular = lapack.dgetrf(scaled)
         if singular != 0:
@@ -240,7 +252,7 @@ def _factorise(D: Array, jacobian: Array, Z: Array) -> Factors:
     return Factors(solve, columns, rows)
 
 
-def _relative(correction: Array, columns: Array, y: Array, Z: Array) -> float:
-    """Largest correction relative to max(|y_i|, |Z_i|); correction is in units of `columns`."""
-    share = columns / np.maximum(np.maximum(abs(y), abs(Z).max(axis=0)), columns)
+def _relative(correction: Array, columns: Array, y: Array) -> float:
+    """Largest correction, given in units of `columns` = max |Z_i|, relative to max(|y_i|, |Z_i|)."""
+    share = columns / np.maximum(abs(y), columns)
     return float((abs(correction).max(axis=0) * share).max())

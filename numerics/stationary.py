@@ -38,6 +38,10 @@ class Minimum:
     radius: float
     contraction: float
 
+    def as_dict(self) -> dict[str, str]:
+        """Everything but the state, as decimal strings."""
+        return {key: f"{value:.6g}" for key, value in vars(self).items() if key != "state"}
+
 
 def might_trap(hessian: Array) -> bool:
     """Cheap test before `trap`: the diagonally scaled Hessian, shape (n, n), has a float64 Cholesky factor."""

@@ -1,14 +1,16 @@
 r"""Explicit lower bounds on the escape time, with the sharp exponent.
 
-T = inf, rho = rho_bar + b, start on the fit, so J(0) = ||b||^2; n = m + m* exponentials in all, every rate (w_i(0) and w*_j)
->= w_min, 0 < w_e < w_min. While all w_i >= w_e the error e = rho_hat - rho_bar lies in the span S of n exponentials of rates
->= w_e, so the drop is 2<e,b> - ||e||^2 <= ||proj_S b||^2 <= D(w_e). Along the flow int |theta'|^2 dtau = drop; by Cauchy-Schwarz
-no rate reaches w_e before (w_min - w_e)^2 / D(w_e). Hence, for any w_e and 0 < s < w_e with D(w_e) <= drop,
+T = inf, rho = rho_bar + b, start on the fit, so J(0) = ||b||^2; n = m + m* exponentials in all, every rate (w_i(0) and
+w*_j) >= w_min, 0 < w_e < w_min. While all w_i >= w_e the error e = rho_hat - rho_bar lies in the span S of n
+exponentials of rates >= w_e, so the drop is 2<e,b> - ||e||^2 <= ||proj_S b||^2 <= D(w_e). Along the flow
+int |theta'|^2 dtau = drop; by Cauchy-Schwarz no rate reaches w_e before (w_min - w_e)^2 / D(w_e). Hence, for any
+0 < s < w_e < w_min with D(w_e) <= drop,
 
     tau_0 >= (w_min - w_e)^2 / D(w_e)                                                                        (M21)
     D(w_e) = (w_e/(w_e-s)) sum_{k<n} ((w_e+s)/(w_e-s))^{2k} int_0^inf e^{-2st} b(t)^2 dt
 
-(Takenaka-Malmquist basis of S, bounded on the line Re = -s), and for theta'' + gamma theta' = -grad J, gamma >= 0, from rest
+(Takenaka-Malmquist basis of S, bounded on the line Re = -s), and for theta'' + gamma theta' = -grad J, gamma >= 0,
+started at rest,
 
     tau_0 >= (w_min - w_e) / sqrt(2 D(w_e))                                                                  (M22)
 
@@ -28,7 +30,7 @@ w_e, s = sp.symbols("w_e s", positive=True)
 
 @dataclass(frozen=True)
 class LowerBound:
-    """(M21) and (M22) of one problem, as expressions in w_e and s; both hold wherever 0 < s < w_e < w_min and D <= drop.
+    """(M21) and (M22) of one problem, in w_e and s; both hold wherever 0 < s < w_e < w_min and D <= drop.
 
     slowest: w_min. reach: D(w_e, s).
     """
@@ -48,16 +50,18 @@ class LowerBound:
         return (self.slowest - w_e) / sp.sqrt(2 * self.reach)
 
     def statements(self) -> tuple[Statement, ...]:
-        """(M21) and (M22) for display."""
-        tau, D = sp.Symbol("tau_0"), sp.Function("D")
-        flow, momentum = (bound.subs(self.reach, D(w_e)) for bound in (self.flow, self.momentum))
+        """(M21), (M22) and the D(w_e) in them, for display; any s < w_e serves."""
+        tau, D = sp.Symbol("tau_0"), sp.Function("D")(w_e)
+        shown = LowerBound(self.slowest, D, self.drop)
         return (
-            Statement("lower bound", tau, sp.Ge(tau, flow, evaluate=False).rhs, "M21"),
-            Statement("lower bound", tau, momentum, "M22"),
+            Statement("lower bound", tau, shown.flow, "M21", r"\ge"),
+            Statement("lower bound", tau, shown.momentum, "M22", r"\ge"),
+            Statement("lower bound", D, self.reach, "M21"),
         )
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle \tau_0 \ge {sp.latex(self.flow)}$"
+        flow, _, reach = (each._repr_latex_().strip("$") for each in self.statements())
+        return rf"${flow} ,\quad {reach}$"
 
 
 def lower_bound(problem: Problem) -> LowerBound:

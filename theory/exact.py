@@ -14,8 +14,8 @@ Exact: TypeAlias = int | str | Fraction | sp.Expr
 
 DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,8})?\s*")
 QUOTIENT = re.compile(r"\s*[+-]?\d+\s*/\s*\d+\s*")
-LONGEST = 10_000  # characters; a longer number is a mistake or an attack
-LARGEST_EXPONENT = 10_000_000  # tau ~ 10^600000 is real; 10^(10^8) would not fit into memory
+LONGEST = 4_000  # characters; a longer number is a mistake or an attack, and Python reads 4300 digits at most
+LARGEST_EXPONENT = 1_000_000  # tau ~ 10^600000 is real; ten times this exponent takes ten seconds to read
 
 
 def exact(value: Any, name: str) -> sp.Expr:
@@ -45,8 +45,9 @@ def exact(value: Any, name: str) -> sp.Expr:
     if isinstance(value, str):
         return _parse(value, name)
     if isinstance(value, float):
-        raise TypeError(f"{name} must be exact, got the float {value!r}; pass '{value!r}' or a Fraction")
-    raise TypeError(f"{name} must be an exact number, got {value!r} of type {type(value).__name__}; pass a string like '0.7'")
+        raise TypeError(f"{name} must be exact, got the float {float(value)!r}; pass '{float(value)!r}' or a Fraction")
+    kind = type(value).__name__
+    raise TypeError(f"{name} must be an exact number, got {value!r} of type {kind}; pass a string like '0.7'")
 
 
 def _parse(text: str, name: str) -> sp.Rational:
@@ -71,7 +72,7 @@ def positive(value: Any, name: str, why: str) -> sp.Expr:
     number = exact(value, name)
     if not number.is_positive:
         hint = "" if not number.free_symbols else " (declare a symbol with positive=True)"
-        raise ValueError(f"{name} must be > 0 {why}, got {number}{hint}")
+        raise ValueError(f"{name} must be > 0 {why}, got {_shown(number)}{hint}")
     return number
 
 
@@ -82,3 +83,9 @@ def real(value: Any, name: str) -> sp.Expr:
         hint = "" if not number.free_symbols else " (declare a symbol with real=True)"
         raise ValueError(f"{name} must be real, got {number}{hint}")
     return number
+
+
+def _shown(number: sp.Expr) -> str:
+    """A number in an error message; a long one is rounded, for Python prints 4300 digits at most."""
+    long = number.is_Rational and max(abs(number.p), number.q) >= 10**60
+    return str(sp.N(number, 6) if long else number)

@@ -4,7 +4,7 @@ A kernel states rho(t) and its Laplace transform; everything else follows from t
 
     R(s) = int_0^inf e^{-st} rho(t) dt ,   R'(s) = -int t e^{-st} rho ,   R''(s) = int t^2 e^{-st} rho
     exponential  a e^{-wt}                         R = a/(s + w)
-    gaussian     A exp(-(t-L)^2/(2 sigma^2))       R = A M_0(s)                                  (M10), theory/special.py
+    gaussian     A exp(-(t-L)^2/(2 sigma^2))       R = A M_0(s)                                 (M10), theory/special.py
     overlap      <p, q>_s = int_0^inf e^{-st} p(t) q(t) dt
                  p = a e^{-wt}:        a R_q(s + w)                                                           (K1)
                  two Gaussians:        their product is a Gaussian again                                      (K2)
@@ -12,8 +12,8 @@ A kernel states rho(t) and its Laplace transform; everything else follows from t
 with, in (K2), precision 1/sigma^2 = 1/sigma_1^2 + 1/sigma_2^2, lag L/sigma^2 = L_1/sigma_1^2 + L_2/sigma_2^2 and
 amplitude A_1 A_2 exp(-(L_1-L_2)^2 / (2 (sigma_1^2 + sigma_2^2))). (K1), (K2) derived here.
 
-To add a kernel: write one frozen dataclass below, derived from Kernel with kind="its-name", whose fields are declared
-by `number` or `positive_number`; give it `rho` and `laplace`. Studies, the command line and LaTeX then know it.
+To add a kernel: write one frozen dataclass below, derived from Kernel with kind="its-name", its fields declared by
+`number` or `positive_number`; give it `rho` and `laplace`. Studies, the command line and LaTeX then know it.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,7 @@ from theory.latex import Statement
 s, t = sp.symbols("s t", positive=True)
 a, w, a_j, w_j = sp.symbols("a w a_j w_j", real=True)  # unit k, and the other unit j of a pair
 F0, F1, F2 = sp.symbols("F_0 F_1 F_2", real=True)  # F(w), F'(w), F''(w)
-K0, K1, K2 = sp.symbols("K_0 K_1 K_2", real=True)  # K(w + w_j), K', K''
+K = K0, K1, K2 = sp.symbols("K_0 K_1 K_2", real=True)  # K(w + w_j), K', K''
 
 i, j, k = sp.symbols("i j k", integer=True)
 m = sp.Symbol("m", integer=True, positive=True)

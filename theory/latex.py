@@ -8,23 +8,29 @@ import sympy as sp
 
 @dataclass(frozen=True)
 class Statement:
-    """left = right, with the object it belongs to ("loss", "gradient", ...) and its number in mathematics.md."""
+    """left = right, with the object it belongs to ("loss", "gradient", ...) and its number in mathematics.md.
+
+    relation: LaTeX for what stands between the two sides; a bound has another one than "=".
+    """
 
     subject: str
     left: sp.Expr
     right: sp.Expr
     number: str
+    relation: str = "="
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {sp.latex(self.left)} = {sp.latex(self.right)}$"
+        return rf"$\displaystyle {sp.latex(self.left)} {self.relation} {sp.latex(self.right)}$"
 
 
 def align(statements: Iterable[Statement]) -> str:
-    r"""One compilable align* body: a line a statement, aligned at the equality sign.
+    r"""One compilable align* body: a line a statement, aligned at its relation sign.
 
     >>> x = sp.Symbol("x")
     >>> print(align([Statement("square", x, sp.Integer(4), "M0")]))
     x &= 4 \tag{M0}
     """
-    lines = [rf"{sp.latex(each.left)} &= {sp.latex(each.right)} \tag{{{each.number}}}" for each in statements]
+    lines = [
+        rf"{sp.latex(each.left)} &{each.relation} {sp.latex(each.right)} \tag{{{each.number}}}" for each in statements
+    ]
     return " \\\\\n".join(lines)

@@ -1,7 +1,7 @@
 r"""Plateaus: the slow flow of a spare unit, and how long it takes.
 
-rho_bar = sum_j a*_j e^{-w*_j t} is fitted; one spare unit has rate w and amplitude ~ 0; every other direction relaxes at
-O(1) rates and is eliminated. V is what the fast directions span, b the bump, B its Laplace transform:
+rho_bar = sum_j a*_j e^{-w*_j t} is fitted; one spare unit has rate w and amplitude ~ 0; every other direction relaxes
+at O(1) rates and is eliminated. V is what the fast directions span, b the bump, B its Laplace transform:
 
     V = span{ e^{-w*_j t} , t e^{-w*_j t} } (+ e^{-w_l t} for every other spare, its rate frozen: estimated)
     P(w) = <e^{-wt}, (I - proj_V) b> ,   N(w) = ||(I - proj_V) e^{-wt}||^2
@@ -12,10 +12,20 @@ O(1) rates and is eliminated. V is what the fast directions span, b the bump, B 
 
 With the basis v_p(t) = t^{n_p} e^{-r_p t}, Gram matrix G and beta_p = <v_p, b> = (-1)^{n_p} B^{(n_p)}(r_p):
 
-    P(w) = B(w) - g(w)^T G^{-1} beta ,   g_p(w) = <e^{-wt}, v_p> ,   ||proj_V b||^2 = beta^T G^{-1} beta     (P1)
+    P(w) = B(w) - c(w)^T beta ,   c = G^{-1} g ,   g_p(w) = <e^{-wt}, v_p>                                   (P1)
+    ||proj_V b||^2 = beta^T G^{-1} beta                                                                      (P2)
+
+c needs no inverse. With A(s) = prod_q ((s - r_q)/(s + r_q))^{m_q}, m_q = 2 for a matched rate and 1 for another spare,
+(I - proj_V) e^{-wt} has the transform A(w) A(s) / (s + w): it vanishes at every r_q to the order m_q, as orthogonality
+to V demands, and its residue at s = -w is 1. The other residues are -c. With A_q = A without the factor of r_q and
+h(s) = (s - r_q)^2 A_q(s),
+
+    c(w) =  A_q(w) (h(-r_q) - h'(-r_q) (w - r_q)) / (w + r_q)^2    on   e^{-r_q t} ,  r_q matched
+    c(w) = -A_q(w) h(-r_q) (w - r_q) / (w + r_q)^2                 on t e^{-r_q t} ,  r_q matched
+    c(w) =  2 r_q A_q(w) A_q(-r_q) / (w + r_q)                     on   e^{-r_q t} ,  r_q another spare      (P3)
 
 The most one spare unit can gain over the start is the reachable drop, ||proj_V b||^2 + max_{0 < w <= w0} P^2/N.
-(M13), (M14) and (P1) are derived here; G and its inverse are exact. The product formula for N is an identity, tested.
+(M13), (M14) and (P1)-(P3) are derived here, and exact. The tests check (P3) and the product formula for N.
 """
 
 from dataclasses import dataclass
@@ -50,7 +60,9 @@ class Plateau:
     @cached_property
     def basis(self) -> tuple[tuple[int, sp.Expr], ...]:
         """(n_p, r_p) of the functions t^n e^{-rt} that span V."""
-        return tuple((order, rate) for rate in self.matched for order in (0, 1)) + tuple((0, rate) for rate in self.others)
+        return tuple((order, rate) for rate in self.matched for order in (0, 1)) + tuple(
+            (0, rate) for rate in self.others
+        )
 
     @cached_property
     def gram_inverse(self) -> sp.Matrix:
@@ -65,11 +77,28 @@ class Plateau:
         return sp.Matrix([(-1) ** order * sp.diff(B, s, order).subs(s, rate) for order, rate in self.basis])
 
     @cached_property
+    def coefficients(self) -> tuple[sp.Expr, ...]:
+        """c_p(w): proj_V e^{-wt} = sum_p c_p v_p, in the order of `basis` (P3). Exact, rational in w."""
+        s = sp.Symbol("s")
+        multiplicity = dict.fromkeys(self.matched, 2) | dict.fromkeys(self.others, 1)
+
+        def without(rate: sp.Expr, at: sp.Expr) -> sp.Expr:
+            return sp.Mul(*(((at - q) / (at + q)) ** n for q, n in multiplicity.items() if q != rate))
+
+        found: list[sp.Expr] = []
+        for rate in self.matched:
+            h = (s - rate) ** 2 * without(rate, s)
+            here, slope = h.subs(s, -rate), sp.diff(h, s).subs(s, -rate)
+            shared = without(rate, w) / (w + rate) ** 2
+            found += [shared * (here - slope * (w - rate)), -shared * here * (w - rate)]
+        found += [2 * rate * without(rate, w) * without(rate, -rate) / (w + rate) for rate in self.others]
+        return tuple(found)
+
+    @cached_property
     def projection(self) -> sp.Expr:
         """P(w), the bump as the spare unit sees it (P1). Exact."""
-        g = sp.Matrix([_moment((0, w), each) for each in self.basis])
-        coefficients = g.T * self.gram_inverse  # rational in w
-        return transform(self.bump, w) - sum(sp.factor(c) * b for c, b in zip(coefficients, self.bump_on_basis, strict=True))
+        seen = zip(self.coefficients, self.bump_on_basis, strict=True)
+        return transform(self.bump, w) - sp.Add(*(c * beta for c, beta in seen))
 
     @cached_property
     def norm(self) -> sp.Expr:
@@ -79,19 +108,33 @@ class Plateau:
         return doubled * single / (2 * w)
 
     @cached_property
+    def slopes(self) -> tuple[sp.Expr, sp.Expr]:
+        """P'(w) and N'(w), short for any number of units: products are derived as f' = f (ln f)'. Exact.
+
+        Holds where w is no rate of another unit; there, differentiate `projection` and `norm` themselves.
+        """
+        seen = zip(self.coefficients, self.bump_on_basis, strict=True)
+        by_parts = sp.Add(*(c * _logarithmic_derivative(c) * beta for c, beta in seen))
+        return sp.diff(transform(self.bump, w), w) - by_parts, self.norm * _logarithmic_derivative(self.norm)
+
+    @cached_property
     def gain(self) -> sp.Expr:
         """P(w)^2 / N(w): how far the loss lies below the plateau when the spare has rate w."""
         return self.projection**2 / self.norm
 
-    @cached_property
+    def length_in_basis(self, moments: sp.Matrix) -> sp.Expr:
+        """||proj_V f||^2 of any f from its moments <v_p, f>, shape (len(basis), 1) (P2). Exact."""
+        return (moments.T * self.gram_inverse * moments)[0, 0]
+
+    @property
     def fast_drop(self) -> sp.Expr:
-        """||proj_V b||^2: what the fast directions alone gain over the start (P1)."""
-        return (self.bump_on_basis.T * self.gram_inverse * self.bump_on_basis)[0, 0]
+        """||proj_V b||^2: what the fast directions alone gain over the start (P2)."""
+        return self.length_in_basis(self.bump_on_basis)
 
     def leading_order(self) -> sp.Expr:
         """The leading term of the escape time (M14) for long memory L; estimated. Raises NoPlateau without a lag L."""
-        exponents = [kernel.exponent() for kernel in self.bump]
-        if not exponents or None in exponents:
+        exponents = [exponent for kernel in self.bump if (exponent := kernel.exponent())]
+        if not exponents or len(exponents) < len(self.bump):
             raise NoPlateau("a term of the bump has no lag L with B(w) ~ M(w) e^{-wL}")
         nearest = min(lag for _, lag in exponents)
         mass = sum(M(w) for M, lag in exponents if lag == nearest)
@@ -120,11 +163,16 @@ def _moment(p: tuple[int, sp.Expr], q: tuple[int, sp.Expr]) -> sp.Expr:
     return sp.factorial(order) / (p[1] + q[1]) ** (order + 1)
 
 
+def _logarithmic_derivative(product: sp.Expr) -> sp.Expr:
+    """d/dw ln |product|, factor by factor."""
+    return sp.Add(*(sp.diff(factor, w) / factor for factor in sp.Mul.make_args(product)))
+
+
 def plateau(problem: Problem) -> Plateau:
     """The Plateau that the start of a problem sits on.
 
-    Raises NoPlateau, with the reason, where (M13) does not apply: off the fit, no spare unit, no bump, or a spare that would
-    have to pass a matched rate on its way to slower rates.
+    Raises NoPlateau, with the reason, where (M13) does not apply: off the fit, no spare unit, no bump, or a spare that
+    would have to pass a matched rate on its way to slower rates.
     """
     if problem.off_the_fit:
         raise NoPlateau(problem.off_the_fit)
@@ -135,7 +183,9 @@ def plateau(problem: Problem) -> Plateau:
     if not problem.bump:
         raise NoPlateau("the target has no bump; the start is the target")
     if any(rate <= spares[0] for rate in matched):
-        raise NoPlateau(f"the slowest spare rate {spares[0]} is not below every matched rate; it would meet a matched unit on its way")
+        raise NoPlateau(
+            f"the slowest spare rate {spares[0]} is not below every matched rate; it would meet a matched unit"
+        )
     if len(set(spares)) < len(spares):
         raise NoPlateau("two spares have the same rate; the slow flow moves one unit at a time")
     return Plateau(matched, problem.bump, spares[0], tuple(spares[1:]))

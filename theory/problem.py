@@ -1,21 +1,22 @@
 r"""The question memcurse answers: a target, a network to start from, and how far the loss must fall.
 
 Which part is rho_bar. Target terms of kind exponential are paired one-to-one with distinct units, nearest in
-|ln(w/w*)| first (equal amplitudes first among equals). Paired terms form rho_bar; every other term belongs to the bump
-b; unpaired units are spares, with a* = 0 and w* their own rate. The start is *on the fit* if and only if, exactly, paired
-units equal their terms, no exponential is unpaired and all spares have amplitude 0.
+|ln(w/w*)| first (equal amplitudes first among equals). Paired terms form rho_bar; every other term belongs to the
+bump b; unpaired units are spares, with a* = 0 and w* their own rate. The start is *on the fit* if and only if, exactly,
+paired units equal their terms, no exponential is unpaired and all spares have amplitude 0.
 
 Escape time  tau_0 = inf{ tau : J(0) - J(tau) > drop }                                                       (M12)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import product
 
 import sympy as sp
 
 from theory.exact import positive
-from theory.kernels import Exponential, Kernel, overlap
+from theory.kernels import Exponential, Kernel, overlap, t
 from theory.rnn import LinearRNN
 
 
@@ -33,6 +34,8 @@ class Target:
     terms: tuple[Kernel, ...]
 
     def __post_init__(self) -> None:
+        if isinstance(self.terms, Kernel):
+            raise TypeError(f"target terms must be a list of Kernels, got one Kernel {self.terms!r}; write [kernel]")
         terms = tuple(self.terms)
         if not terms:
             raise ValueError("the target must have at least one term, got none; add an exponential or a gaussian")
@@ -46,7 +49,7 @@ class Target:
         return sp.Add(*(term.rho(t) for term in self.terms))
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle \rho(t) = {sp.latex(self.rho(sp.Symbol('t', nonnegative=True)))}$"
+        return rf"$\displaystyle \rho(t) = {sp.latex(self.rho(t))}$"
 
 
 def transform(kernels: Iterable[Kernel], s: sp.Expr) -> sp.Expr:
@@ -65,7 +68,7 @@ class Problem:
     """Start the gradient flow at `start` on `target`; when has the loss fallen by more than `drop`?
 
     target: Target. start: LinearRNN, the network at tau = 0. drop: > 0, in output^2 / input^2 * time, like J.
-    Raises ValueError for a drop <= 0, TypeError for a float.
+    Raises ValueError for a drop <= 0 or a symbol, TypeError for a float or the wrong kind of object.
     """
 
     target: Target
@@ -73,27 +76,38 @@ class Problem:
     drop: sp.Expr
 
     def __post_init__(self) -> None:
+        if not isinstance(self.target, Target):
+            raise TypeError(f"target must be a Target, got {self.target!r}")
+        if not isinstance(self.start, LinearRNN):
+            raise TypeError(f"start must be a LinearRNN, got {self.start!r}")
         object.__setattr__(self, "drop", positive(self.drop, "drop", "for the loss to fall by it"))
-        symbols = self.target.rho(sp.Integer(1)).free_symbols | self.start.kernel(sp.Integer(1)).free_symbols
-        if symbols | self.drop.free_symbols:
-            raise ValueError(f"a Problem must be all numbers, got the symbols {symbols | self.drop.free_symbols}; substitute values")
+        numbers = [getattr(term, each.name) for term in self.target.terms for each in fields(term)]
+        numbers += [*self.start.amplitudes, *self.start.rates, self.drop]
+        if symbols := set().union(*(number.free_symbols for number in numbers)):
+            names = ", ".join(sorted(map(str, symbols)))
+            raise ValueError(f"a Problem must be all numbers, got the symbols {names}; substitute values")
+
+    @cached_property
+    def _pairs(self) -> dict[int, int]:
+        """Unit -> index of its target term: a term may stand in a target twice, so the index is its identity."""
+        exponentials = {i: term for i, term in enumerate(self.target.terms) if isinstance(term, Exponential)}
+
+        def distance(candidate: tuple[int, int]) -> tuple[sp.Expr, bool, int, int]:
+            unit, term = candidate
+            (a, w), fitted = self.start.units[unit], exponentials[term]
+            return sp.Max(w / fitted.rate, fitted.rate / w), a != fitted.amplitude, term, unit
+
+        pairs: dict[int, int] = {}
+        for unit, term in sorted(product(range(self.start.width), exponentials), key=distance):
+            if unit not in pairs and term not in pairs.values():
+                pairs[unit] = term
+        return pairs
 
     @cached_property
     def pairing(self) -> dict[int, Exponential]:
         """Unit -> the exponential it is paired with (see the module)."""
-
-        def distance(candidate: tuple[int, int]) -> tuple[sp.Expr, bool, int, int]:
-            unit, term = candidate
-            (a, w), fitted = self.start.units[unit], self.target.terms[term]
-            return sp.Max(w / fitted.rate, fitted.rate / w), a != fitted.amplitude, term, unit
-
-        exponentials = [i for i, term in enumerate(self.target.terms) if isinstance(term, Exponential)]
-        candidates = [(unit, term) for unit in range(self.start.width) for term in exponentials]
-        pairs: dict[int, int] = {}
-        for unit, term in sorted(candidates, key=distance):
-            if unit not in pairs and term not in pairs.values():
-                pairs[unit] = term
-        return {unit: self.target.terms[term] for unit, term in pairs.items()}
+        paired = ((unit, self.target.terms[term]) for unit, term in self._pairs.items())
+        return {unit: term for unit, term in paired if isinstance(term, Exponential)}
 
     @cached_property
     def reference(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
@@ -106,8 +120,7 @@ class Problem:
     @cached_property
     def bump(self) -> tuple[Kernel, ...]:
         """The terms of the target that are not in rho_bar."""
-        paired = list(self.pairing.values())
-        return tuple(term for term in self.target.terms if not any(term is each for each in paired))
+        return tuple(term for i, term in enumerate(self.target.terms) if i not in self._pairs.values())
 
     @cached_property
     def off_the_fit(self) -> str | None:
@@ -129,5 +142,6 @@ class Problem:
         return weighted_square(network, zero) - 2 * cross + weighted_square(self.target.terms, zero)
 
     def _repr_latex_(self) -> str:
+        rho, drop = sp.latex(self.target.rho(t)), sp.latex(self.drop)
         start = ", ".join(rf"({sp.latex(a)}; {sp.latex(w)})" for a, w in self.start.units)
-        return rf"$\displaystyle \rho(t) = {sp.latex(self.target.rho(sp.Symbol('t')))},\quad (a_i; w_i)(0) = {start},\quad \text{{drop}} = {sp.latex(self.drop)}$"
+        return rf"$\displaystyle \rho(t) = {rho},\quad (a_i; w_i)(0) = {start},\quad \text{{drop}} = {drop}$"

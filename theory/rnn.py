@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.exact import Exact, positive, real
+from theory.kernels import t
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class LinearRNN:
     units: tuple[tuple[sp.Expr, sp.Expr], ...]
 
     def __post_init__(self) -> None:
+        why = "for the memory to fade; rates are minus the eigenvalues of W"
         units = tuple(
-            (real(a, f"amplitude {i}"), positive(w, f"rate {i}", "for the memory to fade; rates are minus the eigenvalues of W"))
-            for i, (a, w) in enumerate(self.units)
+            (real(a, f"amplitude {i}"), positive(w, f"rate {i}", why)) for i, (a, w) in enumerate(self.units)
         )
         if not units:
             raise ValueError("the network must have at least one unit, got none; give amplitudes and rates")
@@ -42,8 +43,9 @@ class LinearRNN:
         """The network with these readout amplitudes and rates; their lengths must match."""
         a, w = list(amplitudes), list(rates)
         if len(a) != len(w):
-            raise ValueError(f"amplitudes and rates must have one entry a unit, got {len(a)} amplitudes and {len(w)} rates")
-        return cls(zip(a, w, strict=True))
+            counts = f"{len(a)} amplitudes and {len(w)} rates"
+            raise ValueError(f"amplitudes and rates must have one entry a unit, got {counts}")
+        return cls(tuple(zip(a, w, strict=True)))
 
     @property
     def amplitudes(self) -> tuple[sp.Expr, ...]:

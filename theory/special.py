@@ -15,6 +15,7 @@ of (S1) cancel: float64 takes another way there (numerics/arithmetic.py), Arb an
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 
 
 class GaussianMoment(sp.Function):
@@ -30,7 +31,7 @@ class GaussianMoment(sp.Function):
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         n, s, lag, width = self.args
         if argindex != 2:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)  # SymPy then writes a formal derivative
         return -GaussianMoment(n + 1, s, lag, width)  # (S2)
 
     def closed(self) -> sp.Expr:

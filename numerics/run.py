@@ -1,0 +1,175 @@
+r"""One run of the gradient flow: from the start until something happens.
+
+Escape     J(0) - J first exceeds the drop (M12). J falls strictly along the flow, so the crossing is unique; it is located by
+           repeating the step to it, with Newton's method on J and dJ/dtau = -|grad J|^2.
+Minimum    the state has entered a trap (numerics/stationary.py) whose minimum is short of the drop.
+Runaway    two units within 1 % of each other with opposite amplitudes, the largest amplitude beyond 100 times its start, and
+           tau |grad J|^2 below 1e-3 of the drop still missing, all this over two decades of tau. Estimated.
+Limits     tau_max, max_steps, max_seconds.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from numerics.arithmetic import Arb, Array, Float64
+from numerics.flow import GradientFlow
+from numerics.integrator import Integrator, Step, StepFailed
+from numerics.stationary import Minimum, might_trap, trap
+
+LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
+TRAP_DIGITS = 40
+Watch = Callable[[Any, Step], None]
+
+
+class Outcome(Enum):
+    """How a run of the gradient flow ended."""
+
+    escaped = "the loss fell by more than the drop"
+    stationary = "the flow ends in a minimum short of the drop; it never escapes"
+    runaway = "units coalesce with diverging alternating amplitudes, short of the drop"
+    unreachable = "the drop is at least the loss at the start; no network can reach it"
+    tau_max = "tau_max came before the escape"
+    stopped = "max_steps or max_seconds came before the escape; the state is in `end`"
+    failed = "the integrator gave up; ask for more digits"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a run stops at the latest: gradient-flow time, accepted steps, and a time.perf_counter() deadline."""
+
+    tau_max: sp.Rational | None = None
+    max_steps: int = 100_000
+    deadline: float = math.inf
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run ended: tau, displacements (2m,) and J(0) - J in its own arithmetic, and what it took."""
+
+    outcome: Outcome
+    flow: GradientFlow
+    tau: Any
+    state: Array
+    drop: Any
+    accepted: int
+    rejected: int
+    cancellation: float  # digits lost in sums over units, worst seen
+    minimum: Minimum | None = None
+    reason: str = ""
+
+
+def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch | None = None) -> Run:
+    """Integrate until something happens: every Outcome but `unreachable`.
+
+    watch: called with (tau before the step, Step) after every accepted step. Guarantee: estimated.
+    """
+    arithmetic, landscape = flow.arithmetic, flow.landscape
+    with arithmetic.working(), Float64().working():
+        target = arithmetic.number(landscape.problem.drop)
+        latest = None if limits.tau_max is None else arithmetic.number(limits.tau_max)
+        clock, y, dropped = Clock(arithmetic), landscape.start, arithmetic.number(0)
+        cancellation, runaway_since = 0.0, None
+
+        def end(outcome: Outcome, minimum: Minimum | None = None, reason: str = "") -> Run:
+            counts = integrator.accepted, integrator.rejected
+            return Run(outcome, flow, clock.tau, y, dropped, *counts, cancellation, minimum, reason or outcome.value)
+
+        try:
+            for step in integrator.steps(y, 0.01):
+                if watch:
+                    watch(clock.tau, step)
+                reached = landscape.drop(step.after)
+                if reached > target:
+                    h, y = _locate(integrator, flow, step, target)
+                    clock.advance(h)
+                    dropped = landscape.drop(y)
+                    return end(Outcome.escaped if latest is None or clock.tau <= latest else Outcome.tau_max)
+                y, dropped = step.after, reached
+                clock.advance(step.h)
+                if latest is not None and clock.tau > latest:
+                    return end(Outcome.tau_max)
+                if integrator.accepted % LOOK_EVERY == LOOK_EVERY - 1:
+                    if landscape.problem.off_the_fit:
+                        cancellation = max(cancellation, landscape.cancellation(y))
+                    if might_trap(landscape.gradient_and_hessian(y)[1]) and (minimum := _minimum(flow, y)):
+                        return end(Outcome.stationary, minimum)
+                    runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
+                    if runaway_since is not None and clock.tau > 100 * runaway_since:
+                        return end(Outcome.runaway)
+                if integrator.accepted >= limits.max_steps - 1:
+                    return end(Outcome.stopped, reason=f"max_steps = {limits.max_steps} came before the escape")
+                if time.perf_counter() > limits.deadline:
+                    return end(Outcome.stopped, reason="max_seconds came before the escape")
+        except StepFailed:
+            return end(Outcome.failed)
+    raise AssertionError("the integrator never stops by itself")
+
+
+class Clock:
+    """Gradient-flow time as a sum of steps of very different size, without loss."""
+
+    def __init__(self, arithmetic: Any) -> None:
+        self.steps: list[float] = []
+        self.exact = arithmetic.name != "float64"
+        self.tau = arithmetic.number(0)
+        self.arithmetic = arithmetic
+
+    def advance(self, h: Any) -> None:
+        """Add one step."""
+        if self.exact:
+            self.tau = self.arithmetic.midpoint(np.array([self.tau + h], dtype=object))[0]
+        else:
+            self.steps.append(h)
+            self.tau = math.fsum(self.steps)
+
+
+def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any) -> tuple[Any, Array]:
+    """(h, state) where the drop is reached inside a step; every trial is a fresh step, as accurate as any."""
+    landscape = flow.landscape
+    low, high = 0.0, 1.0  # in units of the step; bisect its polynomial for a first guess
+    for _ in range(8):
+        middle = (low + high) / 2
+        row = integrator.method.interpolation(np.array([middle])).astype(step.stages.dtype)
+        crossed = landscape.drop(step.before + (row @ step.stages)[0]) > target
+        low, high = (low, middle) if crossed else (middle, high)
+    h, below, above = step.h * high, 0 * step.h, step.h
+    goal = 1e-15 if integrator.native else integrator.accuracy
+    for _ in range(30):
+        cut = integrator.within(step, h)
+        missing = target - landscape.drop(cut.after)
+        below, above = (h, above) if missing > 0 else (below, h)
+        newton = h + missing / (flow.rhs(cut.after) ** 2).sum()
+        newton = newton if integrator.native else newton.mid()
+        if abs(float((newton - h) / step.h)) < goal:
+            break
+        h = newton if below < newton < above else (below + above) / 2
+    return h, cut.after
+
+
+def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:
+    """The trap test, always in balls."""
+    balls = GradientFlow(flow.landscape.problem, Arb(TRAP_DIGITS))
+    with balls.arithmetic.working():
+        return trap(balls.landscape, balls.arithmetic.array(y))
+
+
+def _running_away(flow: GradientFlow, y: Array, tau: Any, missing: Any, since: Any) -> Any:
+    """Since which tau the state has looked like a runaway; None if it does not."""
+    landscape = flow.landscape
+    a, w = (units.astype(float) for units in landscape.units(y))
+    start = landscape.units(landscape.start)[0].astype(float)
+    order = np.argsort(w)
+    close = any(w[j] - w[i] < 0.01 * w[i] and a[i] * a[j] < 0 for i, j in pairwise(order))
+    if not close or abs(a).max() < 100 * abs(start).max():
+        return None
+    if tau * (flow.rhs(y) ** 2).sum() > missing / 1000:
+        return None
+    return tau if since is None else since

@@ -1,0 +1,120 @@
+"""The flow on its way to the escape: the states that a run of the integrator passes.
+
+escape_time shows every accepted step of its finer run to a watcher, before it looks for the escape in it. Inside a step
+the state is the collocation polynomial (C1) through the stages, read here at points that cluster at both ends; it has
+the accuracy of the stages, about the square root of the escape time's. The last step overshoots: it is cut at the
+escape, whose state closes the trajectory. The points are then thinned to equal distances along the path in (log tau, a,
+w), so that the plateau (decades of tau in which little moves) and the escape (much moves in no time) are both resolved.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Arithmetic, Array, Float64
+from numerics.collocation import radau
+from numerics.escape import GUARD, EscapeTime, Outcome, State, escape_time
+from numerics.integrator import Step
+from numerics.landscape import Landscape
+from theory.problem import Problem
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """States on the way from the start to the end of a run, n of them, for a network of width m. Guarantee: estimated.
+
+    log10_tau:    shape (n,), log10 of gradient-flow time, -inf for the start, then rising; close to the escape from a
+                  long plateau neighbours may share a float.
+    drop:         shape (n,), J(0) - J in output^2 / input^2 * time, 0 at the start, then strictly rising. Kept because
+                  J(0) - drop rounds a plateau away; where it underflows float64, points are left out.
+    amplitudes:   shape (n, m), output / (input * time). rates: shape (n, m), 1 / time.
+    initial_loss: J(0). escape: the run's EscapeTime, whose end is the last point.
+
+    First and last point have the digits asked, the others about half as many.
+    """
+
+    log10_tau: Array
+    drop: Array
+    amplitudes: Array
+    rates: Array
+    initial_loss: float
+    escape: EscapeTime = field(repr=False)
+
+    @property
+    def loss(self) -> Array:
+        """J, shape (n,)."""
+        return self.initial_loss - self.drop
+
+
+def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limits: Any) -> Trajectory:
+    """The flow recorded along one run of escape_time.
+
+    problem: Problem of width m. digits: of the escape time, 5 to 2000; up to 12 mostly run in float64.
+    points:  about how many to keep, >= 2. limits: tau_max, max_steps, max_seconds, as escape_time takes them.
+
+    Returns a Trajectory; where the flow does not escape it holds the start and the end that was reached, no more.
+    Raises TypeError or ValueError for an argument out of range.
+    """
+    if type(points) is not int or points < 2:
+        raise ValueError(f"points must be an int >= 2, got {points!r}; the start and the end are always kept")
+    steps: list[tuple[Any, Step]] = []
+
+    def watch(tau: Any, step: Step) -> None:
+        if tau == 0:  # a run begins: the first one, or another with more digits
+            steps.clear()
+        steps.append((tau, step))
+
+    escape = escape_time(problem, digits=digits, watch=watch, **limits)
+    native = bool(steps) and steps[0][1].before.dtype != object
+    arithmetic: Arithmetic = Float64() if native else Arb(digits + GUARD)
+    landscape = Landscape(problem, arithmetic)
+    with arithmetic.working():
+        start = np.concatenate(_floats(landscape.units(landscape.start)))
+        initial_loss = float(landscape.loss(landscape.start))
+        rows = [np.array([-np.inf, 0.0, *start])]  # log10 tau, drop, amplitudes, rates
+        if escape.end:
+            end = _row(escape.end)
+            if escape.outcome is Outcome.escaped:
+                rows += _between(landscape, steps, end, points - 2)
+            rows.append(end)
+    table = np.array(rows)
+    m = problem.start.width
+    return Trajectory(table[:, 0], table[:, 1], table[:, 2 : 2 + m], table[:, 2 + m :], initial_loss, escape)
+
+
+def _between(landscape: Landscape, steps: list[tuple[Any, Step]], end: Array, points: int) -> list[Array]:
+    """Rows (log10 tau, drop, a, w) of the states inside the steps and before the end, about `points` of them."""
+    method = radau(len(steps[0][1].stages))
+    inside = (1 - np.cos(np.linspace(0, np.pi, max(method.stages, 2 * points // len(steps)) + 1)[1:])) / 2
+    through = method.interpolation(inside).astype(steps[0][1].stages.dtype)
+    taus = [_log10(tau + step.h * float(c)) for tau, step in steps for c in inside]
+    states = np.concatenate([step.before + through @ step.stages for _, step in steps])
+    paths = np.column_stack([taus, *_floats(landscape.units(states))])
+    paths, states = paths[paths[:, 0] <= end[0]], states[: (paths[:, 0] <= end[0]).sum()]
+    spans = np.ptp(paths, axis=0)
+    length = np.append(0, np.cumsum(abs(np.diff(paths / np.where(spans > 0, spans, 1), axis=0)).sum(axis=1)))
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+    rows, highest = [], 0.0
+    for i in kept:
+        drop = float(landscape.drop(states[i]))
+        if highest < drop < end[1]:  # the loss falls strictly; stage errors and the last overshoot are left out
+            rows.append(np.array([paths[i, 0], drop, *paths[i, 1:]]))
+            highest = drop
+    return rows
+
+
+def _row(end: State) -> Array:
+    """(log10 tau, drop, a, w) of where the run ended."""
+    return np.array([_log10(flint.arb(end.tau)), *map(float, (end.drop, *end.amplitudes, *end.rates))])
+
+
+def _log10(tau: Any) -> float:
+    """log10 of a float or of a ball, whose exponent may be beyond float64."""
+    return float(np.log10(tau)) if isinstance(tau, float) else float(tau.log() / flint.arb(10).log())
+
+
+def _floats(units: tuple[Array, Array]) -> tuple[Array, Array]:
+    amplitudes, rates = units
+    return amplitudes.astype(float), rates.astype(float)
