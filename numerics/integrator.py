@@ -33,6 +33,7 @@ from numerics.collocation import Method, radau
 
 MOST_ITERATIONS = 12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
+MOST_TWIN_FAILURES = 3
 POOR = 1e-3  # a correction that contracts less than this wants better factors
 
 
@@ -77,7 +78,7 @@ class Integrator:
 
     tolerance: on the error estimate (C2), relative to each component. accuracy: relative size at which Newton's
     corrections stop. twin: the same system in float64, or None where its numbers leave the float range.
-    Steps, rejections and Newton iterations are counted in `accepted`, `rejected`, `iterations`.
+    Counted: steps `accepted`, `rejected` (of which `failures` of Newton's method), Newton `iterations`.
     """
 
     def __init__(self, system: System, stages: int, tolerance: float, accuracy: float, twin: System | None = None) -> None:
@@ -88,21 +89,30 @@ class Integrator:
             self._derivative = self.arithmetic.linear(self.method.derivative)
             self._tail = self.arithmetic.linear(self.method.tail)
         self.native = self.arithmetic.name == "float64"
-        self.accepted = self.rejected = self.iterations = 0
+        self.accepted = self.rejected = self.iterations = self.failures = self._twin_failures = 0
         self._contraction = 1.0  # of the last correction at working precision
 
     # ---- one step -------------------------------------------------------------------------------------------------
 
     def step(self, y: Array, h: Any, guess: Array) -> Step:
         """Solve (C1) from y with step size h; guess: float or working Z, shape (s, n). Raises StepFailed."""
-        if self.native:
-            Z, *_ = self._newton(self.system, y, h, guess, self.accuracy)
-        elif self.twin is not None:
-            start, factors, change = self._newton(self.twin, y.astype(float), float(h), guess, 1e-11)
-            Z = self._correct(y, h, self._lift(start), factors, change)
+        if self.twin is not None:
+            Z = self._step_with_twin(self.twin, y, h, guess)
         else:
             Z, *_ = self._newton(self.system, y, h, guess, self.accuracy)
         return Step(h, y, self.arithmetic.midpoint(y + Z[-1]), Z, self._error(y, Z))
+
+    def _step_with_twin(self, twin: System, y: Array, h: Any, guess: Array) -> Array:
+        """Newton in float64, corrected at working precision; a twin that often fails where Arb succeeds is dismissed."""
+        try:
+            start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
+        except StepFailed:
+            Z, *_ = self._newton(self.system, y, h, self._lift(guess), self.accuracy)
+            self._twin_failures += 1
+            if self._twin_failures >= MOST_TWIN_FAILURES:
+                self.twin = None
+            return Z
+        return self._correct(y, h, self._lift(start), factors, change)
 
     def _newton(self, system: System, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
         """Newton with fresh Jacobians at every stage, in the arithmetic of `system`, down to `accuracy` or to roundoff.
@@ -164,7 +174,7 @@ class Integrator:
     def steps(self, y: Array, h: float) -> Iterator[Step]:
         """Accepted steps from y on, for ever; h is the first step size to try. The consumer decides when to stop.
 
-        Raises StepFailed when the step size has shrunk below 1e-30 of its last good value.
+        Raises StepFailed when the step size has shrunk below 1e-30 of its last good value, or float64 keeps failing.
         """
         h = self._time(h)
         smallest = h * 1e-30
@@ -174,8 +184,9 @@ class Integrator:
                 step = self.step(y, h, self._predict(last, h, y))
             except StepFailed:
                 self.rejected += 1
+                self.failures += 1
                 h = h / 4
-                if h < smallest:
+                if h < smallest or (self.native and self.failures > 20 + self.accepted / 4):
                     raise
                 continue
             ratio = max(step.error / self.tolerance, 1e-30)
@@ -197,10 +208,11 @@ class Integrator:
         return h if self.native else self.arithmetic.array([h])[0]
 
     def _predict(self, last: Step | None, h: Any, y: Array) -> Array:
-        """First guess of Z: the previous polynomial continued, or at the start the tangent."""
+        """First guess of Z: the previous polynomial continued, or at the start two Taylor terms: a spare moves by the second."""
         if last is None:
-            slope = self.system.rhs(y)
-            return self._guess(np.multiply.outer(self.method.float_nodes[1:].astype(slope.dtype), slope * h))
+            slope, jacobian = self.system.rhs_and_jacobian(y)
+            time = (self.method.float_nodes[1:].astype(slope.dtype) * h)[:, None]
+            return self._guess(time * slope + time**2 / 2 * (jacobian @ slope))
         stages = self._guess(last.stages)
         return self.method.continuation(float(h / last.h)).astype(stages.dtype) @ stages
 

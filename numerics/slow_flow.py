@@ -6,13 +6,13 @@ The spare rate w obeys w' = g'(w), g = P^2/N (M13), from w0 to the w_esc with g(
     g'      = (P/N) (2 P' - P N'/N)                                                                          (F1)
     drop    = ||proj_V b||^2 + f max_{0 < w <= w0} g(w) ,   0 < f < 1                                        (F2)
 
-w falls while g' < 0, so w_esc is met before the first maximum w_c of g below w0 or never; on (w_c, w0) g is monotone and
-the root unique. w_c is bracketed on the grid w0 (19/20)^k and bisected; w -> 0 is reached where P -> P(0), that is where
-w (ln g)' -> 1. The root is refined by Newton steps on ln g, which is nearly linear. The integrand grows like
-e^{2wL} towards w0: Gauss-Legendre panels are halved, the one at w0 first, until whole and halves agree relative to
-the sum so far. A panel far below w0 holds a part e^{-2(w0-w)L} of it and is accepted at once, so the work grows like ln L.
+w falls while g' < 0, so w_esc is met before the first maximum w_c of g below w0 or never; on (w_c, w0) g is monotone
+and the root unique. w_c is bracketed on the grid w0 (19/20)^k and bisected; the grid ends where P has become P(0), so
+that w (ln g)' = 1. The root is refined by Newton steps on ln g, which is nearly linear. The integrand grows like
+e^{2wL} towards w0: Gauss-Legendre panels are halved, the one at w0 first, until whole and halves agree relative to the
+sum so far. Panels far below w0 hold a part e^{-2(w0-w)L} of it and pass at once, so the work grows like ln L.
 
-Every number is an Arb ball, from the rates to the last sum, so cancellation in P (a difference of B's that may be close) is
+Every number is an Arb ball, from the rates to the last sum, so cancellation in P (a difference of close B's) is
 measured, not guessed: whenever a comparison is undecided or the result has too few digits, the working precision
 grows and all is done again. What balls do not cover, the truncation of the quadrature and structure of g finer than
 the grid, makes the guarantee *estimated*; so does (M13) itself, whose error relative to the true escape time falls like
@@ -24,7 +24,7 @@ e^{-w0 L} from a large constant: trust it for w0 L > 14.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -40,8 +40,8 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 
 GUARD = 15  # working digits beyond those wanted, to begin with
-MOST_WORKING_DIGITS = 20_000  # a comparison undecided here is a tie
-MOST_DIGITS = 2000
+TIE = 1000  # further digits after which an undecided comparison is taken for a tie
+FEWEST_DIGITS, MOST_DIGITS = 2, 2000
 SPARE_DIGITS = 2  # of the result, beyond those printed
 GRID = sp.Rational(19, 20)  # neighbouring rates looked at on the way down
 FRACTION_DIGITS = 6  # of a drop given as a fraction (F2)
@@ -67,16 +67,16 @@ class _Point:
 def slow_escape_time(problem: Problem, digits: int = 20) -> Answer:
     """The slow-flow integral (M14): how long the slowest spare takes from w0 to w_esc, in gradient-flow time.
 
-    digits: significant digits wanted, 1 to 2000; the working precision is higher.
-    Returns an Answer with exactly `digits` digits, estimated; the digits are those of the integral, not of the true escape
-    time (see the module). None with a reason where there is no plateau, where the drop is beyond what the spare
-    gains, and where the amplitudes alone drop by it.
+    digits: significant digits wanted, 2 to 2000; the working precision is higher.
+    Returns an Answer with exactly `digits` digits, estimated; they are digits of the integral, not of the true escape
+    time (see the module). None with a reason where there is no plateau, where the drop is beyond what the spare gains,
+    and where the amplitudes alone drop by it.
     Raises TypeError or ValueError for bad digits.
 
     >>> from theory.kernels import Exponential, Gaussian
     >>> pair = Target([Exponential(), Gaussian(lag="100")])
     >>> slow_escape_time(Problem(pair, LinearRNN([("1", "1"), ("0", "0.7")]), "0.01"), digits=8).value
-    '1.2764811e+52'
+    '1.2942963e+52'
     """
     check_digits(digits)
     try:
@@ -87,10 +87,11 @@ def slow_escape_time(problem: Problem, digits: int = 20) -> Answer:
 
 
 def leading_order(problem: Problem, digits: int = 20) -> Answer:
-    """The leading term of (M14) for long memory, in gradient-flow time; within 20 % of the integral only for w0 L > 100.
+    """The leading term of (M14) for long memory, in gradient-flow time.
 
-    digits: significant digits wanted, 1 to 2000. Returns an Answer, estimated: None with a reason where there is no plateau
-    or the bump has no lag L. Raises TypeError or ValueError for bad digits.
+    Leading term / integral ~ (1 - c/L)^2 with c = 9.26 for w0 = 0.7: prefer the integral.
+    digits: significant digits wanted, 2 to 2000. Returns an Answer, estimated: None with a reason where there is no
+    plateau or the bump has no lag L. Raises TypeError or ValueError for bad digits.
     """
     check_digits(digits)
     try:
@@ -101,10 +102,11 @@ def leading_order(problem: Problem, digits: int = 20) -> Answer:
 
 
 def reachable_drop(here: Plateau, digits: int = 20) -> Answer:
-    """||proj_V b||^2 + max_{0 < w <= w0} P^2/N, in units of J: what one spare unit can gain; (2 pi/e)/L for a unit bump.
+    """||proj_V b||^2 + max_{0 < w <= w0} P^2/N, in units of J: what one spare unit can gain.
 
-    It estimates, a few per cent too high, the drop that the flow reaches: a drop above it was never reached in our runs, one
-    just below need not be. digits: significant digits wanted, 1 to 2000. Returns an Answer, estimated.
+    About (2 pi/e)/L for a unit bump. It estimates, a few per cent too high, the drop that the flow reaches: a drop
+    above it was never reached in our runs, one just below need not be.
+    digits: significant digits wanted, 2 to 2000. Returns an Answer, estimated.
     Raises TypeError or ValueError for bad digits.
     """
     check_digits(digits)
@@ -134,24 +136,25 @@ def drop_from_fraction(target: Target, start: LinearRNN, fraction: Exact) -> sp.
         flow = _SlowFlow(here, arithmetic)
         return flow.fast_drop + evaluate(f, arithmetic) * flow.largest_gain()  # (F2)
 
-    value = _answer(drop, FRACTION_DIGITS).value
-    if value is None:
-        raise ValueError("fraction needs a bump that a spare unit can gain from; P^2/N vanishes here")
-    return sp.Rational(value)
+    value = sp.Rational(_answer(drop, FRACTION_DIGITS).value or 0)
+    if not value:
+        raise ValueError("fraction needs a bump for the spare unit to gain from; the bump of this target is zero")
+    return value
 
 
 def check_digits(digits: Any) -> None:
-    """Raise TypeError or ValueError unless `digits` is an int from 1 to 2000."""
+    """Raise TypeError or ValueError unless `digits` is an int from 2 to 2000."""
     if isinstance(digits, bool) or not isinstance(digits, int):
         raise TypeError(f"digits must be an int, got {digits!r}; it counts the significant digits wanted")
-    if not 1 <= digits <= MOST_DIGITS:
-        raise ValueError(f"digits must be from 1 to {MOST_DIGITS}, got {digits}; it counts the significant digits wanted")
+    if not FEWEST_DIGITS <= digits <= MOST_DIGITS:
+        known = f"digits must be from {FEWEST_DIGITS} to {MOST_DIGITS}"
+        raise ValueError(f"{known}, got {digits}; it counts the significant digits wanted")
 
 
 def _answer(compute: Callable[[Arb], Any], digits: int) -> Answer:
     """compute(arithmetic) at a working precision that grows until the ball it returns has the digits."""
     working = digits + GUARD
-    while working <= MOST_WORKING_DIGITS:
+    while working <= 4 * digits + TIE:
         arithmetic = Arb(working)
         with arithmetic.working():
             try:
@@ -162,7 +165,7 @@ def _answer(compute: Callable[[Arb], Any], digits: int) -> Answer:
         if missing <= 0:
             return Answer(decimal(value, digits), "estimated", digits)
         working = math.ceil(working + min(missing, working)) + 2
-    return Answer(None, "estimated", reason=f"a tie: still undecided with {MOST_WORKING_DIGITS} working digits")
+    return Answer(None, "estimated", reason=f"a tie: still undecided with {working} working digits")
 
 
 def _sign(ball: Any) -> int:
@@ -187,12 +190,10 @@ class _SlowFlow:
         self.fast_drop = bind(moments, [length], arithmetic)(*values)[0]
         self.spare = evaluate(here.spare, arithmetic)
 
-    @property
+    @cached_property
     def _functions(self) -> Callable[[Any], tuple[Any, ...]]:
-        """P, N, P', N' of w."""
-        if not hasattr(self, "_bound"):
-            self._bound = bind((w,), (self.here.projection, self.here.norm, *self.here.slopes), self.arithmetic)
-        return self._bound
+        """P, N, P', N' of w; compiled only where the drop calls for them."""
+        return bind((w,), (self.here.projection, self.here.norm, *self.here.slopes), self.arithmetic)
 
     def at(self, rate: Any) -> _Point:
         P, N, dP, dN = self._functions(rate)
@@ -244,9 +245,9 @@ class _SlowFlow:
         for low in self._downwards():
             if _sign(low.slope) > 0:
                 low = self._maximum(low, high)
-                if not low.gain > level:
+                if _sign(low.gain - level) < 0:
                     reached = decimal(self.fast_drop + low.gain, 6)
-                    raise _NoEscape(f"the drop is beyond {reached}, where the slow flow ends; one spare unit gains no more")
+                    raise _NoEscape(f"the drop is beyond {reached}, where the slow flow ends in a minimum of the loss")
             if _sign(low.gain - level) >= 0:
                 break
             high = low

@@ -74,7 +74,7 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
         start = np.concatenate(_floats(landscape.units(landscape.start)))
         initial_loss = float(landscape.loss(landscape.start))
         rows = [np.array([-np.inf, 0.0, *start])]  # log10 tau, drop, amplitudes, rates
-        if escape.end:
+        if escape.end and flint.arb(escape.end.tau) > 0:
             end = _row(escape.end)
             if escape.outcome is Outcome.escaped:
                 rows += _between(landscape, steps, end, points - 2)
@@ -91,8 +91,10 @@ def _between(landscape: Landscape, steps: list[tuple[Any, Step]], end: Array, po
     through = method.interpolation(inside).astype(steps[0][1].stages.dtype)
     taus = [_log10(tau + step.h * float(c)) for tau, step in steps for c in inside]
     states = np.concatenate([step.before + through @ step.stages for _, step in steps])
-    paths = np.column_stack([taus, *_floats(landscape.units(states))])
-    paths, states = paths[paths[:, 0] <= end[0]], states[: (paths[:, 0] <= end[0]).sum()]
+    last = len(states) - len(inside)  # into the step with the escape; decided by drop, as tau is rounded
+    while last < len(states) and float(landscape.drop(states[last])) < end[1]:
+        last += 1
+    paths = np.column_stack([np.minimum(taus, end[0]), *_floats(landscape.units(states))])[:last]
     spans = np.ptp(paths, axis=0)
     length = np.append(0, np.cumsum(abs(np.diff(paths / np.where(spans > 0, spans, 1), axis=0)).sum(axis=1)))
     kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
