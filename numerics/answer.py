@@ -35,4 +35,5 @@ def decimal(value: Any, digits: int) -> str:
         number = ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
     else:
         number = ctx.mpf(float(value))
-    return str(ctx.nstr(number, digits, strip_zeros=False, min_fixed=-6, max_fixed=digits))
+    text = str(ctx.nstr(number, digits, strip_zeros=False, min_fixed=-6, max_fixed=digits))
+    return text.replace(".e", "e").removesuffix(".")

@@ -21,6 +21,7 @@ import mpmath
 import numpy as np
 import scipy.special
 import sympy as sp
+from scipy.linalg import lapack
 
 Array = np.ndarray[Any, Any]
 BITS_PER_DIGIT = log2(10)
@@ -38,13 +39,16 @@ class Arithmetic(Protocol):
         """An exact rational, rounded once."""
 
     def array(self, values: Iterable[Any]) -> Array:
-        """Numbers of this arithmetic, floats or exact rationals as an array."""
+        """Numbers of this arithmetic, floats, exact rationals or Arb midpoints as an array of shape (n,)."""
 
     def midpoint(self, values: Array) -> Array:
         """The same numbers without their error balls."""
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
         """The map Z -> matrix Z, for Z of shape (matrix.shape[1], n)."""
+
+    def solver(self, matrix: Array) -> Callable[[Array], Array]:
+        """The map b -> x with matrix x = b, b of shape (n,); ArithmeticError for a singular matrix."""
 
     def working(self) -> AbstractContextManager[Any]:
         """Inside it, operations run at this precision; outside, nothing has changed."""
@@ -88,6 +92,12 @@ class Float64:
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
         return matrix.__matmul__
 
+    def solver(self, matrix: Array) -> Callable[[Array], Array]:
+        factors, pivots, singular = lapack.dgetrf(matrix)
+        if singular:
+            raise ZeroDivisionError("singular matrix")
+        return lambda right: lapack.dgetrs(factors, pivots, right)[0]
+
     def working(self) -> AbstractContextManager[Any]:
         return np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 
@@ -119,13 +129,25 @@ class Mpmath:
         return self.context.mpf(int(exact.p)) / int(exact.q)
 
     def array(self, values: Iterable[Any]) -> Array:
-        return _objects(self.context.mpf(v) if isinstance(v, float | self.context.mpf) else self.number(v) for v in values)
+        return _objects(self._number(v) for v in values)
+
+    def _number(self, value: Any) -> Any:
+        if isinstance(value, float | self.context.mpf):
+            return self.context.mpf(value)
+        if isinstance(value, flint.arb):
+            mantissa, exponent = value.mid().man_exp()
+            return self.context.ldexp(int(mantissa), int(exponent))
+        return self.number(value)
 
     def midpoint(self, values: Array) -> Array:
         return values
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
         return matrix.__matmul__
+
+    def solver(self, matrix: Array) -> Callable[[Array], Array]:
+        rows = self.context.matrix(matrix.tolist())
+        return lambda right: _objects(self.context.lu_solve(rows, self.context.matrix(right.tolist())))
 
     def working(self) -> AbstractContextManager[Any]:
         return nullcontext()  # numbers of a private context carry their precision with them
@@ -151,19 +173,31 @@ class Arb:
         return _objects(flint.arb(v) if isinstance(v, float | flint.arb) else self.number(v) for v in values)
 
     def midpoint(self, values: Array) -> Array:
-        return self._midpoint(values)
+        return np.asarray(self._midpoint(values))
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
-        rows = flint.arb_mat(*matrix.shape, list(matrix.ravel()))
+        rows = _matrix(matrix)
 
         def product(Z: Array) -> Array:
-            entries = (rows * flint.arb_mat(*Z.shape, list(Z.ravel()))).entries()
-            return _objects(entries).reshape(len(matrix), -1)
+            return _objects((rows * _matrix(Z)).entries()).reshape(len(matrix), -1)
 
         return product
 
+    def solver(self, matrix: Array) -> Callable[[Array], Array]:
+        rows = _matrix(matrix)
+
+        def solution(right: Array) -> Array:
+            return _objects(rows.solve(_matrix(right[:, None]), algorithm="approx").entries())
+
+        return solution
+
     def working(self) -> AbstractContextManager[Any]:
         return flint.ctx.workprec(self.bits)
+
+
+def _matrix(entries: Array) -> flint.arb_mat:
+    rows, columns = entries.shape
+    return flint.arb_mat(int(rows), int(columns), list(entries.ravel()))
 
 
 def _objects(values: Iterable[Any]) -> Array:

@@ -1,15 +1,16 @@
 r"""Radau IIA collocation of any order, its coefficients computed at working precision.
 
-Nodes c_1 < ... < c_s = 1 are the zeros of P_s - P_{s-1} (Legendre, shifted to [0, 1]). With c_0 = 0 and barycentric weights
-lambda_j = 1/prod_{k != j} (c_j - c_k), the polynomial through (c_j, Z_j), Z_0 = 0, has at the nodes the derivative D Z,
+Nodes c_1 < ... < c_s = 1 are the zeros of P_s - P_{s-1} (Legendre, shifted to [0, 1]). With c_0 = 0 and barycentric
+weights lambda_j = 1/prod_{k != j} (c_j - c_k), the polynomial through (c_j, Z_j), Z_0 = 0, has at the nodes the
+derivative D Z,
 
     D_ij = (lambda_j/lambda_i) / (c_i - c_j) ,   D_ii = sum_{k != i} 1/(c_i - c_k) ;   D Z = h f  is the method  (C1)
     Z = sum_k z_k P_k(2c - 1) ,   error estimate max(|z_s|, |z_{s-1}|/10)                                    (C2)
 
-D restricted to 1..s is A^{-1}, the inverse of the Runge-Kutta matrix. The end point c_s = 1 has order 2s - 1. The estimate
-takes the last two Legendre coefficients, since one alone may pass through zero as the step grows; a tenth is about their
-ratio where steps are chosen well.
-Source of the method: Radau IIA is classical; the forms (C1), (C2) derived here from Lagrange's interpolation formula.
+D restricted to 1..s is A^{-1}, the inverse of the Runge-Kutta matrix. The end point c_s = 1 has order 2s - 1. The
+estimate takes the last two Legendre coefficients, since one alone may pass through zero as the step grows; a tenth is
+about their ratio where steps are chosen well. Source of the method: Radau IIA is classical; the forms (C1), (C2)
+derived here from Lagrange's interpolation formula.
 """
 
 from dataclasses import dataclass
@@ -28,13 +29,12 @@ ROUNDOFF, KEPT = 1e-15, 1e-3  # of float64, and how large it may grow in a first
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """Radau IIA with s stages in one arithmetic; arrays of its numbers, and float64 copies for the linear algebra."""
+    """Radau IIA with s stages: coefficients as Arb numbers, and float64 copies for interpolation."""
 
     stages: int
-    derivative: Array  # A^{-1} of (C1), shape (s, s)
+    derivative: Array  # D = A^{-1} of (C1), shape (s, s)
     tail: Array  # rows that give z_s and z_{s-1}/10 of (C2), shape (2, s)
     float_nodes: Array  # c_0 = 0, c_1, ..., c_s = 1
-    float_derivative: Array
     float_legendre: Array  # takes Z_1..Z_s to the coefficients z_0..z_s, shape (s + 1, s)
 
     def interpolation(self, points: Array) -> Array:
@@ -44,8 +44,8 @@ class Method:
     def continuation(self, ratio: float) -> Array:
         """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long.
 
-        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 1 + 2 ratio; the series is cut
-        where that would bring roundoff to the surface.
+        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 1 + 2 ratio; the series is
+        cut where that would bring roundoff to the surface.
         """
         x = 1 + 2 * ratio
         degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
@@ -81,9 +81,16 @@ def _radau_nodes(stages: int, digits: int) -> list[flint.arb]:
     return [*nodes, flint.arb(1)]
 
 
+def _slope(c: list[flint.arb], weights: list[flint.arb], i: int, j: int) -> flint.arb:
+    """D_ij (C1): the derivative at node i of the Lagrange polynomial of node j."""
+    if i != j:
+        return weights[j] / weights[i] / (c[i] - c[j])
+    return sum((1 / (c[i] - other) for k, other in enumerate(c) if k != i), flint.arb(0))
+
+
 @lru_cache(maxsize=32)
 def radau(stages: int, digits: int = 15) -> Method:
-    """Radau IIA with `stages` stages; digits = 15 gives float64, more gives Arb numbers of that precision.
+    """Radau IIA with `stages` stages, its coefficients to `digits` digits and some more.
 
     Raises ValueError for stages < 1.
     """
@@ -98,17 +105,9 @@ def radau(stages: int, digits: int = 15) -> Method:
             for k in range(size):
                 product = product * (c[j] - c[k]) if k != j else product
             weights.append(1 / product)
-        D = [
-            [
-                weights[j] / weights[i] / (c[i] - c[j]) if i != j else sum((1 / (c[i] - c[k]) for k in range(size) if k != i), flint.arb(0))
-                for j in range(1, size)
-            ]
-            for i in range(1, size)
-        ]
+        D = [[_slope(c, weights, i, j) for j in range(1, size)] for i in range(1, size)]
         legendre = flint.arb_mat([[(2 * x - 1).legendre_p(k) for k in range(size)] for x in c]).inv()
         coefficients = _objects(legendre.entries()).reshape(size, size)[:, 1:]  # Z_0 = 0
         derivative = _objects(x for row in D for x in row).reshape(stages, stages)
         tail = coefficients[-2:] / _objects([10, 1])[:, None]
-    floats = (_objects(c).astype(float), derivative.astype(float), coefficients.astype(float))
-    working = (derivative, tail) if digits > 15 else (derivative.astype(float), tail.astype(float))
-    return Method(stages, *working, *floats)
+    return Method(stages, derivative, tail, _objects(c).astype(float), coefficients.astype(float))

@@ -1,9 +1,9 @@
 """Exact expressions of theory/, compiled once and bound to an arithmetic.
 
-A Program holds Python source with common subexpressions out. Everything without free symbols is a constant, computed once
-when the program is bound, from exact integers and rationals at the precision of the arithmetic: no decimal is ever typed,
-no 1/3 becomes 0.333. Functions are looked up in the arithmetic's table; a special function with a `closed` form is written
-out through it, and the arithmetic may replace the value where that form cancels.
+A Program holds Python source with common subexpressions out. Everything without free symbols is a constant, computed
+once when the program is bound, from exact integers and rationals at the precision of the arithmetic: no decimal is
+ever typed, no 1/3 becomes 0.333. Functions are looked up in the arithmetic's table; a special function with a
+`closed` form is written out through it, and the arithmetic may replace the value where that form cancels.
 """
 
 from collections.abc import Callable, Sequence
@@ -125,6 +125,8 @@ def evaluate(exact: sp.Expr, arithmetic: Arithmetic) -> Any:
     return eval(source, scope)  # noqa: S307 - printed above from a SymPy expression
 
 
-def bind(arguments: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], arithmetic: Arithmetic) -> Callable[..., tuple[Any, ...]]:
+def bind(
+    arguments: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], arithmetic: Arithmetic
+) -> Callable[..., tuple[Any, ...]]:
     """Compile (remembered) and bind in one go."""
     return compiled(tuple(arguments), tuple(expressions)).bind(arithmetic)

@@ -2,11 +2,11 @@ r"""Escape times: how long gradient flow sits on the plateau.
 
     tau_0 = inf{ tau : J(0) - J(tau) > drop }                                                                (M12)
 
-Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened together
-until they do. float64 serves up to 12 digits where the start is on the fit and its signals fit the range; Arb everything else,
-with a float64 twin for the linear algebra where that is accurate enough. Working digits are those wanted, 15 more, and off
-the fit a reserve for the cancellation measured in the sums over units: a run that outgrows its reserve is repeated with more.
-Not escaping is an outcome, with the state reached.
+Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
+together until they do. float64 serves up to 12 digits where the start is on the fit and its signals fit the range;
+Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
+those wanted, 15 more, and off the fit a reserve for the cancellation measured in the sums over units: a run that
+outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
 
 import math
@@ -47,8 +47,8 @@ class EscapeTime:
     """Escape time in gradient-flow time tau, with what is known about it.
 
     tau: decimal, exactly `digits` digits; None unless escaped. digits: shared by two runs, at most those asked.
-    guarantee: estimated (two runs agree; truncation is not bounded), or enclosed for an unreachable drop.
-    arithmetic: of the finer run. steps, rejected: of the finer run. seconds: of integration, all runs; setup_seconds: of
+    guarantee: estimated (two runs agree; truncation is not bounded), or enclosed for an unreachable drop. arithmetic:
+    of the finer run. steps, rejected: of the finer run. seconds: of integration, all runs; setup_seconds: of
     derivation and compilation. minimum: for a stationary end.
     """
 
@@ -86,7 +86,7 @@ class EscapeTime:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run: the digits aimed at, in float64 (`native`) or Arb, digits in reserve, and whether a float64 twin serves."""
+    """How to run: digits aimed at, in float64 (`native`) or Arb, digits in reserve, whether a float64 twin serves."""
 
     digits: int
     native: bool
@@ -121,8 +121,8 @@ def escape_time(
     problem:     drop in units of J (output^2 / input^2 * time); width m gives 2m equations (M5), (M6).
     digits:      significant decimal digits wanted of tau, 5 to 2000; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
-    max_steps, max_seconds: limits of the work; reaching one is an outcome.
-    watch:       called with (tau before the step, Step) after every accepted step of the finer run; tau = 0 begins it anew.
+    max_steps, max_seconds: limits of the work; reaching one is an outcome. watch:       called with (tau before the
+    step, Step) after every accepted step of the finer run; tau = 0 begins it anew.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
     Raises TypeError or ValueError for an argument out of range; not escaping never raises.
@@ -136,8 +136,8 @@ def escape_time(
     '42.5955386593801'
     """
     check_digits(digits)
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"max_steps must be an int >= 1, got {max_steps!r}; leave it out for the default")
+    if max_steps < 1:
+        raise ValueError(f"max_steps must be >= 1, got {max_steps!r}; leave it out for the default")
     if not max_seconds > 0:
         raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
     latest = None if tau_max is None else positive(tau_max, "tau_max", "for the flow to run at all")
@@ -173,12 +173,13 @@ def escape_time(
     return _result(problem, best, min(digits, shared), began, setup)
 
 
-def check_digits(digits: Any) -> None:
+def check_digits(digits: object) -> None:
     """Raise TypeError or ValueError unless `digits` is an int that escape_time accepts."""
     if isinstance(digits, bool) or not isinstance(digits, int):
         raise TypeError(f"digits must be an int, got {digits!r}; it counts the significant digits wanted of tau")
     if not FEWEST_DIGITS <= digits <= MOST_DIGITS:
-        raise ValueError(f"digits must be from {FEWEST_DIGITS} to {MOST_DIGITS}, got {digits}; it counts the digits wanted of tau")
+        allowed = f"from {FEWEST_DIGITS} to {MOST_DIGITS}"
+        raise ValueError(f"digits must be {allowed}, got {digits}; it counts the significant digits wanted of tau")
 
 
 def _unreachable(problem: Problem) -> bool:

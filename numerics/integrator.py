@@ -4,29 +4,26 @@ One step from y by h: the stage displacements Z_1..Z_s of Radau IIA (collocation
 
     D Z = h f(y + Z_i)                                                                                       (C1)
 
-by Newton's method on D/h x I - blockdiag(f'(y + Z_i)), every stage with its own fresh Jacobian: a Jacobian frozen over the
-step contracts only like h/(time left) and fails on a plateau. What makes it fast and keeps it honest:
+by Newton's method on D/h x I - blockdiag(f'(y + Z_i)), every stage with its own fresh Jacobian: a Jacobian frozen
+over the step contracts only like h/(time left) and fails on a plateau. What makes it fast and keeps it honest:
 
-- Scaled variables. Columns are scaled by the size of the displacement, rows by their largest entry, so that float64 linear
-  algebra serves numbers of any magnitude: signals of 1e-60 beside rates of order one.
+- Scaled variables. Columns are scaled by the size of the displacement, rows by their largest entry, so that float64
+  linear algebra serves numbers of any magnitude: signals of 1e-60 beside rates of order one.
 - Mixed precision. With a float64 twin of the system, Newton converges in float64 first; residuals at working precision
   then correct it with the same factors, gaining some 12 digits each. Without a twin, or where the factors are too
   inaccurate, Jacobian and factors are at working precision.
 - Tolerances are relative to each component's own size, max(|y_i|, max_j |Z_ji|): the small ones carry the memory.
-- The error estimate is the tail of the Legendre series of the step's polynomial (C2), of order s. The end point has order
-  2s - 1, so the tolerance on the estimate is about the square root of the accuracy wanted.
-- Steps are predicted from the last two errors (Gustafsson, ACM TOMS 17 (1991) 533; the idea is his, the constants ours).
+- The error estimate is the tail of the Legendre series of the step's polynomial (C2), of order s. The end point has
+  order 2s - 1, so the tolerance on the estimate is about the square root of the accuracy wanted.
+- Steps are predicted from the last two errors (Gustafsson, ACM TOMS 17 (1991) 533; his idea, our constants).
 - The dense output has stage order only; an event is located by repeating the step with another h.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
-import flint
 import numpy as np
-from scipy.linalg import lapack
 
 from numerics.arithmetic import Arithmetic, Array
 from numerics.collocation import Method, radau
@@ -73,6 +70,26 @@ class Factors:
     rows: Array
 
 
+class Discretised:
+    """A system with D of (C1) in its arithmetic: Z -> D Z, and D x I for the Newton matrix."""
+
+    def __init__(self, system: System, method: Method) -> None:
+        self.system = system
+        self.matrix = _reshaped(system.arithmetic, method.derivative)
+        self.differentiate = system.arithmetic.linear(self.matrix)
+        self._lifted: dict[int, Array] = {}
+
+    def lifted(self, n: int) -> Array:
+        """D x I, shape (s n, s n), made once."""
+        if n not in self._lifted:
+            self._lifted[n] = np.kron(self.matrix, np.eye(n, dtype=int))
+        return self._lifted[n]
+
+
+def _reshaped(arithmetic: Arithmetic, matrix: Array) -> Array:
+    return arithmetic.array(matrix.ravel()).reshape(matrix.shape)
+
+
 class Integrator:
     """Radau IIA steps for one system.
 
@@ -81,13 +98,16 @@ class Integrator:
     Counted: steps `accepted`, `rejected` (of which `failures` of Newton's method), Newton `iterations`.
     """
 
-    def __init__(self, system: System, stages: int, tolerance: float, accuracy: float, twin: System | None = None) -> None:
-        self.system, self.twin, self.tolerance, self.accuracy = system, twin, tolerance, accuracy
+    def __init__(
+        self, system: System, stages: int, tolerance: float, accuracy: float, twin: System | None = None
+    ) -> None:
+        self.system, self.tolerance, self.accuracy = system, tolerance, accuracy
         self.arithmetic = system.arithmetic
         self.method: Method = radau(stages, self.arithmetic.digits)
         with self.arithmetic.working():
-            self._derivative = self.arithmetic.linear(self.method.derivative)
-            self._tail = self.arithmetic.linear(self.method.tail)
+            self._working = Discretised(system, self.method)
+            self._twin = Discretised(twin, self.method) if twin else None
+            self._tail = self.arithmetic.linear(_reshaped(self.arithmetic, self.method.tail))
         self.native = self.arithmetic.name == "float64"
         self.accepted = self.rejected = self.iterations = self.failures = self._twin_failures = 0
         self._contraction = 1.0  # of the last correction at working precision
@@ -96,40 +116,38 @@ class Integrator:
 
     def step(self, y: Array, h: Any, guess: Array) -> Step:
         """Solve (C1) from y with step size h; guess: float or working Z, shape (s, n). Raises StepFailed."""
-        if self.twin is not None:
-            Z = self._step_with_twin(self.twin, y, h, guess)
+        if self._twin is not None:
+            Z = self._step_with_twin(self._twin, y, h, guess)
         else:
-            Z, *_ = self._newton(self.system, y, h, guess, self.accuracy)
+            Z, *_ = self._newton(self._working, y, h, guess, self.accuracy)
         return Step(h, y, self.arithmetic.midpoint(y + Z[-1]), Z, self._error(y, Z))
 
-    def _step_with_twin(self, twin: System, y: Array, h: Any, guess: Array) -> Array:
-        """Newton in float64, corrected at working precision; a twin that often fails where Arb succeeds is dismissed."""
+    def _step_with_twin(self, twin: Discretised, y: Array, h: Any, guess: Array) -> Array:
+        """Newton in float64, then corrected at working precision; a twin that often fails needlessly is dismissed."""
         try:
             start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
         except StepFailed:
-            Z, *_ = self._newton(self.system, y, h, self._lift(guess), self.accuracy)
+            Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
             self._twin_failures += 1
             if self._twin_failures >= MOST_TWIN_FAILURES:
-                self.twin = None
+                self._twin = None
             return Z
         return self._correct(y, h, self._lift(start), factors, change)
 
-    def _newton(self, system: System, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
-        """Newton with fresh Jacobians at every stage, in the arithmetic of `system`, down to `accuracy` or to roundoff.
+    def _newton(self, side: Discretised, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
+        """Newton with fresh Jacobians at every stage, in the arithmetic of `side`, down to `accuracy` or to roundoff.
 
         Returns Z, the last factors, and the relative change of Z since these were made.
         """
-        single = system.arithmetic.name == "float64"
-        D = self.method.float_derivative if single else self.method.derivative
-        differentiate = D.__matmul__ if single else self._derivative
-        lifted = _lifted(self.method, single, len(y))
+        arithmetic = side.system.arithmetic
+        lifted = side.lifted(len(y)) / h
         previous = np.inf
         for _ in range(MOST_ITERATIONS):
             self.iterations += 1
-            f, jacobian = system.rhs_and_jacobian(y + Z)
-            factors = _factorise(lifted / h, jacobian, Z)
-            correction = factors.solve((f - differentiate(Z) / h) / factors.rows)
-            Z = system.arithmetic.midpoint(Z + factors.columns * correction)
+            f, jacobian = side.system.rhs_and_jacobian(y + Z)
+            factors = _factorise(arithmetic, lifted.copy(), jacobian, Z)
+            correction = factors.solve((f - side.differentiate(Z) / h) / factors.rows)
+            Z = arithmetic.midpoint(Z + factors.columns * correction)
             size = _relative(correction, factors.columns, y)
             if not size < 1e8:
                 break
@@ -147,7 +165,7 @@ class Integrator:
         previous, contraction = None, max(self._contraction, 10 * change)
         for _ in range(MOST_ITERATIONS):
             self.iterations += 1
-            residual = self.system.rhs(y + Z) - self._derivative(Z) / h
+            residual = self.system.rhs(y + Z) - self._working.differentiate(Z) / h
             correction = factors.solve((residual / factors.rows).astype(float))
             Z = self.arithmetic.midpoint(Z + self._lift(factors.columns * correction))
             size = _relative(correction, factors.columns, y.astype(float))
@@ -156,7 +174,7 @@ class Integrator:
             if size * contraction * 10 < self.accuracy:
                 return Z
             if not size < 1 or (previous is not None and contraction > POOR):
-                return self._newton(self.system, y, h, Z, self.accuracy)[0]
+                return self._newton(self._working, y, h, Z, self.accuracy)[0]
             previous = size
         raise StepFailed
 
@@ -208,7 +226,7 @@ class Integrator:
         return h if self.native else self.arithmetic.array([h])[0]
 
     def _predict(self, last: Step | None, h: Any, y: Array) -> Array:
-        """First guess of Z: the previous polynomial continued, or at the start two Taylor terms: a spare moves by the second."""
+        """First guess of Z: the previous polynomial continued; at the start two Taylor terms, a spare needs both."""
         if last is None:
             slope, jacobian = self.system.rhs_and_jacobian(y)
             time = (self.method.float_nodes[1:].astype(slope.dtype) * h)[:, None]
@@ -217,7 +235,7 @@ class Integrator:
         return self.method.continuation(float(h / last.h)).astype(stages.dtype) @ stages
 
     def _guess(self, Z: Array) -> Array:
-        return Z.astype(float) if self.twin is not None else Z
+        return Z.astype(float) if self._twin is not None else Z
 
     def within(self, step: Step, h: Any) -> Step:
         """The same step cut to h <= step.h, solved afresh: as accurate at its end as any step."""
@@ -226,15 +244,8 @@ class Integrator:
         return self.step(step.before, h, inside.astype(stages.dtype) @ stages)
 
 
-@lru_cache(maxsize=16)
-def _lifted(method: Method, single: bool, n: int) -> Array:
-    """D x I, shape (s n, s n), in float64 or at working precision."""
-    D = method.float_derivative if single else method.derivative
-    return np.kron(D, np.eye(n, dtype=int))
-
-
-def _factorise(matrix: Array, jacobian: Array, Z: Array) -> Factors:
-    """LU of matrix - blockdiag(jacobian), scaled; matrix = D x I / h is overwritten. Float64 factors, or Arb where Z is."""
+def _factorise(arithmetic: Arithmetic, matrix: Array, jacobian: Array, Z: Array) -> Factors:
+    """LU of matrix - blockdiag(jacobian), scaled; matrix = D x I / h is overwritten."""
     s, n = Z.shape
     columns = abs(Z).max(axis=0)
     columns[columns == 0] = 1
@@ -243,25 +254,11 @@ def _factorise(matrix: Array, jacobian: Array, Z: Array) -> Factors:
     blocks *= columns
     largest = abs(matrix).max(axis=1, keepdims=True)
     scaled, rows = matrix / largest, largest.reshape(s, n)
-    if jacobian.dtype != object:
-        lu, pivots, singular = lapack.dgetrf(scaled)
-        if singular != 0:
-            raise StepFailed
-
-        def solve(right: Array) -> Array:
-            return lapack.dgetrs(lu, pivots, right.ravel())[0].reshape(s, n)
-    else:
-        square = flint.arb_mat(s * n, s * n, list(scaled.ravel()))
-
-        def solve(right: Array) -> Array:
-            column = flint.arb_mat(s * n, 1, list(right.ravel()))
-            try:
-                solution = square.solve(column, algorithm="approx")
-            except ZeroDivisionError as singular:
-                raise StepFailed from singular
-            return np.array(solution.entries(), dtype=object).reshape(s, n)
-
-    return Factors(solve, columns, rows)
+    try:
+        solve = arithmetic.solver(scaled)
+    except ArithmeticError as singular:
+        raise StepFailed from singular
+    return Factors(lambda right: solve(right.ravel()).reshape(s, n), columns, rows)
 
 
 def _relative(correction: Array, columns: Array, y: Array) -> float:

@@ -1,8 +1,9 @@
 """The loss landscape of one problem in one arithmetic: gradient, Hessian and gain at any displacement from rho_bar.
 
-The state is the displacement y = (alpha_1..alpha_m, beta_1..beta_m), last axis 2m; leading axes (stages, points) are free.
-Amplitudes and rates are a = a* + alpha, w = w* + beta, with (a*, w*) the problem's `reference`. What is evaluated are the
-blocks of theory/: excess (D1), unit and pair blocks (L1), (L2), and the bump's transform; here they are only summed.
+The state is the displacement y = (alpha_1..alpha_m, beta_1..beta_m), last axis 2m; leading axes (stages, points) are
+free. Amplitudes and rates are a = a* + alpha, w = w* + beta, with (a*, w*) the problem's `reference`. What is
+evaluated are the blocks of theory/: excess (D1), unit and pair blocks (L1), (L2), and the bump's transform; here they
+are only summed.
 """
 
 from typing import Any
@@ -40,11 +41,12 @@ class Landscape:
             self._pair = bind((*unit, a), [*excess, *coupling], arithmetic)
             self._gradient = bind((a, F0, F1), gradient, arithmetic)
             self._unit = bind((a, F0, F1, F2), [*gradient, curvature[0, 1], curvature[1, 1]], arithmetic)
-            self.fitted_a = arithmetic.array(a for a, _ in problem.reference)
-            self.fitted_w = arithmetic.array(w for _, w in problem.reference)
+            numbers = lambda values: arithmetic.array(evaluate(each, arithmetic) for each in values)
+            self.fitted_a = numbers(a for a, _ in problem.reference)
+            self.fitted_w = numbers(w for _, w in problem.reference)
             here = [a - fitted for (a, _), (fitted, _) in zip(problem.start.units, problem.reference, strict=True)]
             there = [w - fitted for (_, w), (_, fitted) in zip(problem.start.units, problem.reference, strict=True)]
-            self.start = arithmetic.array([*here, *there])
+            self.start = numbers([*here, *there])
             self.bump_loss = evaluate(weighted_square(problem.bump, sp.Integer(0)), arithmetic)
             self.start_gain = self.gain(self.start)
 

@@ -1,10 +1,10 @@
 r"""One run of the gradient flow: from the start until something happens.
 
-Escape     J(0) - J first exceeds the drop (M12). J falls strictly along the flow, so the crossing is unique; it is located by
-           repeating the step to it, with Newton's method on J and dJ/dtau = -|grad J|^2.
+Escape     J(0) - J first exceeds the drop (M12). J falls strictly along the flow, so the crossing is unique; it is
+           located by repeating the step to it, with Newton's method on J and dJ/dtau = -|grad J|^2.
 Minimum    the state has entered a trap (numerics/stationary.py) whose minimum is short of the drop.
-Runaway    two units within 1 % of each other with opposite amplitudes, the largest amplitude beyond 100 times its start, and
-           tau |grad J|^2 below 1e-3 of the drop still missing, all this over two decades of tau. Estimated.
+Runaway    two units within 1 % of each other with opposite amplitudes, the largest amplitude beyond 100 times its
+           start, and tau |grad J|^2 below 1e-3 of the drop still missing, all this over two decades of tau. Estimated.
 Limits     tau_max, max_steps, max_seconds.
 """
 

@@ -6,9 +6,9 @@ r"""The scaling law over a sweep of memories: with which exponent does the escap
 
 From below, like 2 w0 - 2/L and faster than that while the leading order is poor: compare with the same slopes of the
 slow-flow integral, which are exact to many digits, rather than with 2 w0. Logarithms are taken of decimal strings in
-extended range, so tau ~ 10^600000 is a number like any other. Cells that did not escape are left out, wherever they are.
+extended range, so tau ~ 10^600000 is a number like any other. Cells that did not escape are left out.
 
-(F5)-(F7) are definitions and a corollary of ours; (M14) from mathematics.md. Guarantee: estimated, like the escape times.
+(F5), (F6) are definitions, (F7) a corollary of (M14) of mathematics.md. Guarantee: estimated, like the escape times.
 """
 
 from collections.abc import Iterable, Sequence
@@ -52,8 +52,8 @@ class ScalingLaw:
     """Slopes of ln tau against L (F5), (F6), in 1 / time; decimal strings.
 
     memories: L of the cells that escaped, shape (k,). slopes, slow_flow_slopes: between neighbours of these, shape
-    (k - 1,); a slow-flow slope is None where one of the two has no integral. slope: of the whole; None with a reason for
-    fewer than two cells. two_w0: 2 w0, or None where the cells do not share one spare rate.
+    (k - 1,); a slow-flow slope is None where one of the two has no integral. slope: of the whole; None with a reason
+    for fewer than two cells. two_w0: 2 w0, or None where the cells do not share one spare rate.
     """
 
     memories: tuple[str, ...]
@@ -95,7 +95,7 @@ def scaling_law(cells: Iterable[Cell], digits: int = 10) -> ScalingLaw:
     ctx.dps = digits + GUARD + max((len(cell.tau or "") for cell in escaped), default=0)
 
     def shown(value: Any) -> str:
-        return str(ctx.nstr(value, digits, min_fixed=-6, max_fixed=digits))
+        return str(ctx.nstr(value, digits, min_fixed=-6, max_fixed=digits)).removesuffix(".0")
 
     def real(value: sp.Expr) -> Any:
         return ctx.mpf(str(sp.N(value, ctx.dps)))

@@ -1,15 +1,16 @@
 r"""Arrival at a minimum, proved from the state reached by a trap.
 
-z_c: a zero of grad J by Newton's method; H_c = Hess J(z_c) = C C^T; |q|_C = |C^T q|. On the ellipsoid |z - z_c|_C <= r let
-|C^{-1} H C^{-T} - I| <= kappa < 1 and g = |C^{-1} grad J(z_c)|. Then, with d = |z - z_c|_C <= r,
+z_c: a zero of grad J by Newton's method; H_c = Hess J(z_c) = C C^T; |q|_C = |C^T q|. On the ellipsoid |z - z_c|_C <=
+r let |C^{-1} H C^{-T} - I| <= kappa < 1 and g = |C^{-1} grad J(z_c)|. Then, with d = |z - z_c|_C <= r,
 
     J(z) - J(z_c)   <= g d + (1 + kappa) d^2/2
     J(edge) - J(z_c) >= (1 - kappa) r^2/2 - g r ,  J(inside) - J(z_c) >= - g^2 / (2 (1 - kappa))            (T1)
 
-and if the first bound is smaller than the second the flow from z can never cross the edge; J is strictly convex inside, so
-the flow converges to its one minimum there. If moreover J(0) minus the third bound is below the drop, the loss never
-falls by the drop: the flow never escapes. Positive definiteness at z alone would prove nothing.
-Derived here by Taylor's formula. Everything is evaluated in balls, so the trap is enclosed; that the flow reaches z is estimated.
+and if the first bound is smaller than the second the flow from z can never cross the edge; J is strictly convex
+inside, so the flow converges to its one minimum there. If moreover J(0) minus the third bound is below the drop, the
+loss never falls by the drop: the flow never escapes. Positive definiteness at z alone would prove nothing. Derived
+here by Taylor's formula. Everything is evaluated in balls, so the trap is enclosed; that the flow reaches z is
+estimated.
 """
 
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from numerics.landscape import Landscape
 class Minimum:
     """A minimum that traps the state handed to `trap`.
 
-    drop: J(0) - J at the minimum. gradient_norm: |grad J| at the state reached. smallest_eigenvalue: of Hess J at the minimum.
-    distance, radius: d and r of (T1); contraction: kappa. All but the proof itself as float64.
+    drop: J(0) - J at the minimum. gradient_norm: |grad J| at the state reached. smallest_eigenvalue: of Hess J at the
+    minimum. distance, radius: d and r of (T1); contraction: kappa. All but the proof itself as float64.
     """
 
     state: Array
@@ -84,8 +85,8 @@ def trap(landscape: Landscape, z: Array) -> Minimum | None:
             return None
         eigenvalues = np.linalg.eigvalsh(hessian.astype(float))
         slope = _norm(landscape.gradient(z))
-        floats = (float(x.mid()) for x in (landscape.drop(centre), slope))
-        return Minimum(centre, *floats, float(eigenvalues[0]), *(float(x.mid()) for x in (d, r, kappa)))
+        drop = float(landscape.drop(centre).mid())
+        return Minimum(centre, drop, float(slope), float(eigenvalues[0]), float(d), float(r), float(kappa))
     return None
 
 
@@ -94,16 +95,14 @@ def _zero_of_gradient(landscape: Landscape, z: Array) -> Array | None:
     bits = landscape.arithmetic.bits  # type: ignore[attr-defined]
     for _ in range(12):
         gradient, hessian = landscape.gradient_and_hessian(z)
-        n = len(z)
         try:
-            correction = flint.arb_mat(n, n, list(hessian.ravel())).solve(flint.arb_mat(n, 1, list(gradient)), algorithm="approx")
+            correction = landscape.arithmetic.solver(hessian)(gradient)
         except ZeroDivisionError:
             return None
-        z = landscape.arithmetic.midpoint(z - np.array(correction.entries(), dtype=object))
-        a, w = landscape.units(z)
-        if not all(x.is_finite() for x in z) or not all(rate > 0 for rate in w):
+        z = landscape.arithmetic.midpoint(z - correction)
+        if not all(x.is_finite() for x in z) or not all(rate > 0 for rate in landscape.units(z)[1]):
             return None
-        size = max((abs(c) / abs(x) for c, x in zip(correction.entries(), z, strict=True) if x != 0), default=flint.arb(0))
+        size = max((abs(c) / abs(x) for c, x in zip(correction, z, strict=True) if x != 0), default=flint.arb(0))
         if size < flint.arb(2) ** -(bits // 2):
             return z
     return None
