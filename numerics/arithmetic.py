@@ -41,8 +41,8 @@ class Arithmetic(Protocol):
     def array(self, values: Iterable[Any]) -> Array:
         """Numbers of this arithmetic, floats, exact rationals or Arb midpoints as an array of shape (n,)."""
 
-    def midpoint(self, values: Array) -> Array:
-        """The same numbers without their error balls."""
+    def midpoint(self, values: Any) -> Any:
+        """The same number or array of numbers without error balls."""
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
         """The map Z -> matrix Z, for Z of shape (matrix.shape[1], n)."""
@@ -86,7 +86,7 @@ class Float64:
     def array(self, values: Iterable[Any]) -> Array:
         return np.array([float(value) for value in values])
 
-    def midpoint(self, values: Array) -> Array:
+    def midpoint(self, values: Any) -> Any:
         return values
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
@@ -139,7 +139,7 @@ class Mpmath:
             return self.context.ldexp(int(mantissa), int(exponent))
         return self.number(value)
 
-    def midpoint(self, values: Array) -> Array:
+    def midpoint(self, values: Any) -> Any:
         return values
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
@@ -172,8 +172,8 @@ class Arb:
     def array(self, values: Iterable[Any]) -> Array:
         return _objects(flint.arb(v) if isinstance(v, float | flint.arb) else self.number(v) for v in values)
 
-    def midpoint(self, values: Array) -> Array:
-        return np.asarray(self._midpoint(values))
+    def midpoint(self, values: Any) -> Any:
+        return self._midpoint(values)
 
     def linear(self, matrix: Array) -> Callable[[Array], Array]:
         rows = _matrix(matrix)

@@ -169,7 +169,8 @@ def escape_time(
             if shared >= digits:
                 break
         attempt += 1
-        plan = Plan(digits + 3 * attempt, False, plan.reserve, plan.twin)
+        again = plan.native and attempt == 1 and fine.outcome is Outcome.escaped  # float64 gets a second chance
+        plan = Plan(digits + (2 if again else 3 * attempt), again, plan.reserve, plan.twin)
     return _result(problem, best, min(digits, shared), began, setup)
 
 

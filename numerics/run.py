@@ -125,7 +125,7 @@ class Clock:
     def advance(self, h: Any) -> None:
         """Add one step."""
         if self.exact:
-            self.tau = self.arithmetic.midpoint(np.array([self.tau + h], dtype=object))[0]
+            self.tau = self.arithmetic.midpoint(self.tau + h)
         else:
             self.steps.append(h)
             self.tau = math.fsum(self.steps)
@@ -146,8 +146,7 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
         cut = integrator.within(step, h)
         missing = target - landscape.drop(cut.after)
         below, above = (h, above) if missing > 0 else (below, h)
-        newton = h + missing / (flow.rhs(cut.after) ** 2).sum()
-        newton = newton if integrator.native else newton.mid()
+        newton = flow.arithmetic.midpoint(h + missing / (flow.rhs(cut.after) ** 2).sum())
         if abs(float((newton - h) / step.h)) < goal:
             break
         h = newton if below < newton < above else (below + above) / 2

@@ -1,0 +1,34 @@
+"""The examples run as a reader runs them, and print what they promise."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(name):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_landscape_is_derived():
+    printed = run("landscape")
+    assert "derivation minus blocks of theory.landscape: [0, 0, 0, 0]" in printed
+    assert r"J &= \frac{a_{1}}{w_{1}} + \frac{2 a_{2}}{w_{1} + w_{2}} - 2 R{\left(w_{1} \right)} \tag{M5}" in printed
+
+
+def test_the_exponent_of_the_slow_flow_is_twice_the_rate():
+    printed = run("slow_flow")
+    assert "limit of d ln tau / dL = 7/5 = 2 w0" in printed
+    growth = [float(line.split()[-1]) for line in printed.splitlines()[-4:]]  # at L = 20, 40, 80, 160
+    # Rejects a prefactor L^-1 or L^-3, which would leave 2/L: 0.0125 at L = 160.
+    assert growth[-1] == pytest.approx(1.4, abs=1e-3)
+    assert all(before < after for before, after in pairwise(growth))
