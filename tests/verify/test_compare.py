@@ -1,0 +1,113 @@
+"""The cross-check table: complete on a real study, and able to fail."""
+
+from dataclasses import replace
+
+import pytest
+
+import verify.compare
+from numerics.answer import Answer
+from numerics.escape import escape_time
+from verify.compare import checks
+from verify.sampling import simulate
+from verify.study import load
+from verify.sweep import CellResult, run
+
+STUDY = """
+[target]
+terms = [{kind = "exponential"}, {kind = "gaussian", lag = "8"}]
+[start]
+amplitudes = ["1", "0"]
+rates = ["1", "0.7"]
+[escape]
+drop = "0.05"
+[simulate]
+dt = "0.2"
+eta = "0.04"
+levels = 3
+[sweep]
+"target.terms.1.lag" = ["8", "20"]
+"""
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("studies") / "small.toml"
+    path.write_text(STUDY)
+    study = load(str(path))
+    result = run(study)
+    simulations = simulate(result)
+    return study, result, simulations, checks(study, result, simulations)
+
+
+def named(rows, name, right):
+    return [row for row in rows if row.name == name and right in row.right_name]
+
+
+def test_every_comparison_is_made_and_passes(computed):
+    *_, rows = computed
+    assert all(row.passed for row in rows)
+    for name, right, cells in [
+        ("loss at the end of the run", "quadrature", 2),
+        ("gradient, worst component", "mpmath", 2),
+        ("gradient, as a vector", "backpropagation", 2),
+        ("escape time", "float64", 2),
+        ("escape time", "slow-flow", 1),  # w0 L = 14 at L = 20
+        ("escape time", "lower bound", 1),
+        ("escape time", "gradient descent", 1),  # L = 20 is too long to train
+        ("order in eta", "measured", 1),
+        ("order in dt", "measured", 1),
+    ]:
+        assert len(named(rows, name, right)) == cells, name
+    assert all(row.reason and row.tolerance for row in rows)
+    assert {row.cell for row in rows} == {"lag = 8", "lag = 20"}
+
+
+def changed(cell: CellResult, **change) -> CellResult:
+    return replace(cell, **change)
+
+
+def test_a_wrong_escape_time_fails_against_everything_it_is_compared_with(computed):
+    """0.02 % too long: more than the simulation, float64 and their tolerances allow."""
+    study, result, simulations, _ = computed
+    cell = result.cells[0]
+    wrong = replace(cell.escape, tau=str(float(cell.escape.tau) * 1.0002))
+    rows = checks(study, replace(result, cells=(changed(cell, escape=wrong),)), simulations[:1])
+    assert not any(row.passed for row in [*named(rows, "escape time", "float64"), *named(rows, "escape time", "descent")])
+
+
+def test_a_wrong_slow_flow_and_a_bound_above_the_flow_fail(computed):
+    study, result, _, _ = computed
+    cell = result.cells[1]
+    tau = float(cell.escape.tau)
+    slow, bound = Answer(str(tau * 1.1), "estimated", 20), Answer(str(tau * 1.01), "enclosed", 6)
+    rows = checks(study, replace(result, cells=(changed(cell, slow_flow=slow, lower_bound=bound),)), ())
+    assert not named(rows, "escape time", "slow-flow")[0].passed
+    assert not named(rows, "escape time", "lower bound")[0].passed
+
+
+def test_a_closed_form_off_in_the_eighteenth_digit_fails(computed, monkeypatch):
+    study, result, _, _ = computed
+    honest = verify.compare.evaluate
+    monkeypatch.setattr(verify.compare, "evaluate", lambda exact, arithmetic: honest(exact, arithmetic) * (1 + 1e-15))
+    rows = checks(study, replace(result, cells=result.cells[:1]), ())
+    assert not named(rows, "loss at the end of the run", "quadrature")[0].passed
+
+
+def test_cells_without_an_escape_still_check_their_derivatives(computed):
+    study, result, _, _ = computed
+    cell = result.cells[0]
+    stopped = escape_time(cell.problem, digits=10, tau_max="3")
+    rows = checks(study, replace(result, cells=(changed(cell, escape=stopped),)), ())
+    assert [row.name for row in rows] == [
+        "loss at the end of the run",
+        "gradient, worst component",
+        "gradient, as a vector",
+    ]
+    assert all(row.passed for row in rows)
+
+
+def test_a_study_without_any_row_is_an_error(computed):
+    study, result, _, _ = computed
+    lost = CellResult({}, result.cells[0].problem, error="lost")
+    with pytest.raises(ValueError, match="supports no cross-check"):
+        checks(study, replace(result, cells=(lost,)), ())
