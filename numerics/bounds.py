@@ -148,8 +148,8 @@ def _few_digits(logarithm: float) -> sp.Rational:
 
 def _rounded_down(value: Any, digits: int) -> str:
     """The largest decimal of `digits` digits that is below every point of a positive ball."""
-    ten, lower = flint.arb(10), value.lower()
-    place = math.floor(float((lower.log() / ten.log()).mid())) - digits + 2  # one place coarse, then as needed
-    while (leading := (lower / ten**place).lower().floor().unique_fmpz()) < 10 ** (digits - 1):
+    ten = flint.arb(10)
+    place = math.floor(float((value.log() / ten.log()).mid())) - digits + 2  # one place coarse, then as needed
+    while (leading := (value / ten**place).lower().floor().unique_fmpz()) < 10 ** (digits - 1):
         place -= 1
     return decimal(flint.arb(leading) * ten**place, digits)

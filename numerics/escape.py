@@ -11,7 +11,7 @@ outgrows its reserve is repeated with more. Not escaping is an outcome, with the
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import flint
@@ -150,7 +150,7 @@ def escape_time(
     on_fit = problem.off_the_fit is None
     ranged = on_fit and fits_float64(problem)
     plan = Plan(digits, ranged and digits <= FLOAT_DIGITS, 0 if on_fit else 10, ranged)
-    setup, shared, attempt = 0.0, -1, 0
+    setup, shared, attempt, best = 0.0, -1, 0, None
     while attempt < ROUNDS:
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
@@ -171,6 +171,8 @@ def escape_time(
         attempt += 1
         again = plan.native and attempt == 1 and fine.outcome is Outcome.escaped  # float64 gets a second chance
         plan = Plan(digits + (2 if again else 3 * attempt), again, plan.reserve, plan.twin)
+    if best is None or shared < 1:  # the last attempt failed too, or two runs share nothing
+        return _result(problem, replace(fine, outcome=Outcome.failed, reason=Outcome.failed.value), None, began, setup)
     return _result(problem, best, min(digits, shared), began, setup)
 
 

@@ -254,11 +254,15 @@ def _factorise(arithmetic: Arithmetic, matrix: Array, jacobian: Array, Z: Array)
     blocks *= columns
     largest = abs(matrix).max(axis=1, keepdims=True)
     scaled, rows = matrix / largest, largest.reshape(s, n)
-    try:
-        solve = arithmetic.solver(scaled)
-    except ArithmeticError as singular:
-        raise StepFailed from singular
-    return Factors(lambda right: solve(right.ravel()).reshape(s, n), columns, rows)
+
+    def failing(call: Callable[[Array], Any], argument: Array) -> Any:
+        try:
+            return call(argument)
+        except ZeroDivisionError as singular:  # some arithmetics notice when factorising, some when solving
+            raise StepFailed from singular
+
+    solve = failing(arithmetic.solver, scaled)
+    return Factors(lambda right: failing(solve, right.ravel()).reshape(s, n), columns, rows)
 
 
 def _relative(correction: Array, columns: Array, y: Array) -> float:

@@ -19,6 +19,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from numerics.answer import decimal
 from numerics.arithmetic import Array
 from numerics.landscape import Landscape
 
@@ -27,11 +28,13 @@ from numerics.landscape import Landscape
 class Minimum:
     """A minimum that traps the state handed to `trap`.
 
-    drop: J(0) - J at the minimum. gradient_norm: |grad J| at the state reached. smallest_eigenvalue: of Hess J at the
-    minimum. distance, radius: d and r of (T1); contraction: kappa. All but the proof itself as float64.
+    amplitudes, rates: of the network there, decimal strings. drop: J(0) - J at the minimum. gradient_norm: |grad J| at
+    the state reached. smallest_eigenvalue: of Hess J at the minimum. distance, radius: d and r of (T1); contraction:
+    kappa. The numbers shown are float64; the proof was made in balls.
     """
 
-    state: Array
+    amplitudes: tuple[str, ...]
+    rates: tuple[str, ...]
     drop: float
     gradient_norm: float
     smallest_eigenvalue: float
@@ -39,9 +42,9 @@ class Minimum:
     radius: float
     contraction: float
 
-    def as_dict(self) -> dict[str, str]:
-        """Everything but the state, as decimal strings."""
-        return {key: f"{value:.6g}" for key, value in vars(self).items() if key != "state"}
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: decimal strings."""
+        return {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in vars(self).items()}
 
 
 def might_trap(hessian: Array) -> bool:
@@ -86,7 +89,8 @@ def trap(landscape: Landscape, z: Array) -> Minimum | None:
         eigenvalues = np.linalg.eigvalsh(hessian.astype(float))
         slope = _norm(landscape.gradient(z))
         drop = float(landscape.drop(centre).mid())
-        return Minimum(centre, drop, float(slope), float(eigenvalues[0]), float(d), float(r), float(kappa))
+        a, w = (tuple(decimal(x, 15) for x in units) for units in landscape.units(centre))
+        return Minimum(a, w, drop, float(slope), float(eigenvalues[0]), float(d), float(r), float(kappa))
     return None
 
 

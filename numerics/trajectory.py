@@ -15,9 +15,11 @@ import numpy as np
 
 from numerics.arithmetic import Arb, Arithmetic, Array, Float64
 from numerics.collocation import radau
-from numerics.escape import GUARD, EscapeTime, Outcome, State, escape_time
-from numerics.integrator import Step
+from numerics.escape import GUARD, EscapeTime, State, escape_time
+from numerics.flow import GradientFlow, fits_float64
+from numerics.integrator import Integrator, Step
 from numerics.landscape import Landscape
+from numerics.run import Limits, run
 from theory.problem import Problem
 
 
@@ -54,7 +56,7 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
     problem: Problem of width m. digits: of the escape time, 5 to 2000; up to 12 mostly run in float64.
     points:  about how many to keep, >= 2. limits: tau_max, max_steps, max_seconds, as escape_time takes them.
 
-    Returns a Trajectory; where the flow does not escape it holds the start and the end that was reached, no more.
+    Returns a Trajectory; where the flow neither escapes nor fits float64, it holds only the start and the end reached.
     Raises TypeError or ValueError for an argument out of range.
     """
     if type(points) is not int or points < 2:
@@ -67,6 +69,9 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
         steps.append((tau, step))
 
     escape = escape_time(problem, digits=digits, watch=watch, **limits)
+    if escape.end and not steps and problem.off_the_fit is None and fits_float64(problem):
+        flow = GradientFlow(problem, Float64())  # without an escape there is no finer run: repeat the coarse one
+        run(flow, Integrator(flow, 9, 1e-6, 1e-12), Limits(max_steps=escape.steps + 10), watch)
     native = bool(steps) and steps[0][1].before.dtype != object
     arithmetic: Arithmetic = Float64() if native else Arb(digits + GUARD)
     landscape = Landscape(problem, arithmetic)
@@ -76,7 +81,7 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
         rows = [np.array([-np.inf, 0.0, *start])]  # log10 tau, drop, amplitudes, rates
         if escape.end and flint.arb(escape.end.tau) > 0:
             end = _row(escape.end)
-            if escape.outcome is Outcome.escaped:
+            if steps:
                 rows += _between(landscape, steps, end, points - 2)
             rows.append(end)
     table = np.array(rows)

@@ -23,7 +23,7 @@ import sympy as sp
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Mpmath
 from numerics.compiling import bind, evaluate
-from numerics.escape import FLOAT_DIGITS, escape_time
+from numerics.escape import escape_time
 from numerics.flow import fits_float64
 from numerics.landscape import Landscape
 from numerics.run import Outcome
@@ -39,6 +39,7 @@ from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
 
 DIGITS = 40  # working digits of the checks
+FLOAT64_DIGITS = 10  # asked of float64
 TRUSTED = 14  # w0 L beyond which the slow flow is compared with (mathematics of (M14))
 
 
@@ -99,7 +100,7 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
     yield _backpropagation(end)
     if escape.tau is None:
         return
-    if (row := _float64(problem, escape.tau)) is not None:
+    if (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
         yield row
     if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape.tau, cell.slow_flow.value)):
         yield row
@@ -194,14 +195,14 @@ def _backpropagation(end: Problem) -> Check:
     )
 
 
-def _float64(problem: Problem, tau: str) -> Check | None:
+def _float64(problem: Problem, tau: str, digits: int) -> Check | None:
     if problem.off_the_fit or not fits_float64(problem):
         return None
-    found = escape_time(problem, digits=10)
+    found = escape_time(problem, digits=FLOAT64_DIGITS)
     if found.outcome is not Outcome.escaped or found.arithmetic != "float64" or found.tau is None:
         return None
-    tolerance = 10.0 ** -min(9, FLOAT_DIGITS)
-    reason = "10 digits were asked of float64, the last one rounded"
+    shared = min(FLOAT64_DIGITS, digits)
+    tolerance, reason = 10.0 ** (1 - shared), f"both have {shared} digits, the last one rounded"
     return _row("escape time", ("flow", tau), ("flow in float64", found.tau), tolerance, reason)
 
 

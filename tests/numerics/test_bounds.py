@@ -5,6 +5,7 @@ from fractions import Fraction
 import flint
 import mpmath
 import pytest
+import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath.calculus.quadrature import GaussLegendre
@@ -91,8 +92,8 @@ def test_a_million(spares, slowest):
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_D_bounds_the_projection_of_the_bump(n):
-    # The worst S known: n rates merged at w_e, where the best D is 13 to 16 times too large. With ratio^k for ratio^{2k}
-    # it would be 53 and 77 times smaller for n = 3 and 5; a factor lost is for the test of the formula above.
+    # The worst S known: n rates merged at w_e, where the best D is 13 to 16 times too large. With ratio^k for
+    # ratio^{2k} it would be 53 and 77 times smaller for n = 3, 5; a lost factor is for the test of the formula above.
     end, lag = Fraction(3, 5), 20
     problem = pair(str(lag), spares=tuple(str(Fraction(9, 10) - Fraction(i, 20)) for i in range(n - 2)))
     assert problem.start.width + len(problem.pairing) == n
@@ -165,6 +166,18 @@ def test_a_small_drop_moves_w_e_up():
     reach = reach_at(pair("40"), end, shift)
     assert 0 < shift < end < Fraction(7, 10)
     assert mpmath.mpf("1.399e-15") < reach <= mpmath.mpf("1.4e-15")
+
+
+@pytest.mark.parametrize(
+    ("end", "shift"),
+    [("0.5", "0.4"), ("0.71", "0.4"), ("0.65", "0.66"), ("0.65", "0")],
+    ids=["D > drop", "w_e > w_min", "s > w_e", "s = 0"],
+)
+def test_a_bad_pair_is_not_believed(monkeypatch, end, shift):
+    # whatever the search returns, the bound is proved or withheld
+    monkeypatch.setattr(bounds, "_good_pair", lambda bound: (sp.Rational(end), sp.Rational(shift)))
+    answer = flow_lower_bound(pair("20", "1e-4"))
+    assert answer.value is None and "could not be proved" in answer.reason
 
 
 NO_BOUND = {

@@ -1,5 +1,6 @@
 """Escape times: reference values, every outcome, and properties of the flow."""
 
+import pickle
 import tomllib
 from fractions import Fraction
 from pathlib import Path
@@ -147,8 +148,19 @@ def test_minima_short_of_the_drop_are_recognised(units, lag):
     assert found.outcome is Outcome.stationary and found.tau is None and found.digits is None
     minimum = found.minimum
     assert 0 < minimum.drop < 0.05 and minimum.smallest_eigenvalue > 0 and minimum.gradient_norm < 0.1
-    _, hessian = GradientFlow(found.problem, Float64()).landscape.gradient_and_hessian(minimum.state.astype(float))
+    landscape = GradientFlow(found.problem, Float64()).landscape
+    fitted = np.concatenate((landscape.fitted_a, landscape.fitted_w))
+    there = np.array([float(x) for x in (*minimum.amplitudes, *minimum.rates)]) - fitted
+    gradient, hessian = landscape.gradient_and_hessian(there)
+    assert np.linalg.norm(gradient) < 1e-13
     assert np.linalg.eigvalsh(hessian)[0] == pytest.approx(minimum.smallest_eigenvalue, rel=1e-6)
+
+
+def test_results_pickle():
+    """Cells cross process borders."""
+    for problem in (pair("8"), pair("8", units=((1, 1),))):
+        found = escape_time(problem, digits=8)
+        assert pickle.loads(pickle.dumps(found)).as_dict() == found.as_dict()
 
 
 def test_unreachable_is_decided_before_integrating():

@@ -25,15 +25,15 @@ def test_the_minimum_is_the_one_that_scipy_finds_on_the_definition():
 
     def loss(theta):
         a, w = theta
-        error = lambda t: (a * np.exp(-w * t) - np.exp(-t) - np.exp(-((t - 8) ** 2) / 2)) ** 2  # noqa: E731
+        error = lambda t: (a * np.exp(-w * t) - np.exp(-t) - np.exp(-((t - 8) ** 2) / 2)) ** 2
         return quad(error, 0, 40, points=[4, 8, 12], epsabs=1e-13, limit=200)[0]
 
     found = minimize(loss, [1, 1], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15})
     with ARITHMETIC.working():
         scape = landscape()
         minimum = trap(scape, ARITHMETIC.array([-0.0816, -0.1634]))
-        a, w = (float(unit[0]) for unit in scape.units(minimum.state))
-    assert (a, w) == pytest.approx(found.x, abs=1e-6)
+    (a,), (w,) = minimum.amplitudes, minimum.rates
+    assert (float(a), float(w)) == pytest.approx(found.x, abs=1e-6)
     assert minimum.drop == pytest.approx(loss([1, 1]) - found.fun, abs=1e-9)
     assert minimum.contraction < 1 and minimum.distance < minimum.radius
 

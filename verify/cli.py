@@ -1,0 +1,303 @@
+"""The command `memcurse`.
+
+Exit codes: 0; 1 a check failed, a cell failed, or fewer digits were reached than asked; 2 bad usage or input;
+130 Ctrl-C.
+Everything heavy is imported inside the commands, so that --help answers at once.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from verify.outbox import Unwritable, outbox, writing
+from verify.workers import workers
+
+if TYPE_CHECKING:
+    from verify.compare import Check
+    from verify.sampling import Simulated
+    from verify.study import Study
+    from verify.sweep import StudyResult
+
+GUIDE = """exit codes: 0; 1 a check failed, a cell failed, or fewer digits were reached than asked;
+2 bad usage or input; 130 Ctrl-C.  STUDY is a TOML file or a shipped study: see `memcurse studies`."""
+
+
+class Refused(Exception):
+    """Bad usage or input; the message says what, why, and the way out."""
+
+
+class Failed(Exception):
+    """The input was good, but nothing came of it; the message says why."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. argv: without the program's name; None for sys.argv."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed the help or what is wrong
+        return int(stop.code or 0)
+    for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # parallelism is by processes
+    try:
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
+    except (Refused, Unwritable) as error:
+        print(f"memcurse: {error}", file=sys.stderr)
+        return 2
+    except Failed as error:
+        print(f"memcurse: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("memcurse: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="memcurse",
+        description="Measure how much long memory costs a linear RNN in training time.",
+        epilog=GUIDE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, run, what in (
+        ("derive", _derive, "the loss, its gradient and flow, slow flow and lower bound, as formulas"),
+        ("escape", _escape, "the escape time of every cell, to the digits asked"),
+        ("simulate", _simulate, "train the network of the cells where that is affordable"),
+        ("verify", _verify, "cross-check: everything computed twice, by independent routes"),
+        ("report", _report, "all of it, as one HTML page with figures and data"),
+    ):
+        command = commands.add_parser(name, help=what, description=what, epilog=GUIDE)
+        command.set_defaults(run=run)
+        command.add_argument("study", metavar="STUDY", help="a TOML file, or the name of a shipped study")
+        command.add_argument("--json", action="store_true", help="print JSON only")
+        if name == "derive":
+            command.add_argument("--latex", action="store_true", help="print the body of an align* for each object")
+            continue
+        command.add_argument("--digits", metavar="N", type=_integer, help="significant digits wanted of escape times")
+        folder = "report" if name == "report" else None
+        where = "the folder for the report (report)" if folder else "write results.json to this folder too"
+        command.add_argument("--out", metavar="DIR", type=Path, default=folder, help=where)
+        command.add_argument("--jobs", metavar="N", type=_integer, default=1, help="worker processes (1)")
+    studies = commands.add_parser("studies", help="the shipped studies", description="the shipped studies")
+    studies.set_defaults(run=_studies)
+    studies.add_argument("--json", action="store_true", help="print JSON only")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Like argparse's own, but the version is looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from verify.provenance import version
+
+        print(f"memcurse {version()}")
+        parser.exit()
+
+
+def _integer(text: str) -> int:
+    if not text.isascii() or not text.removeprefix("-").isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}; write for example 20")
+    return int(text)
+
+
+def _studies(arguments: argparse.Namespace) -> int:
+    from verify import terminal
+    from verify.study import shipped
+
+    if arguments.json:
+        _print_json({"studies": [{"name": name, "description": what} for name, what in shipped().items()]})
+    else:
+        terminal.table("Shipped studies", ("study", "what it shows"), list(shipped().items()))
+    return 0
+
+
+def _derive(arguments: argparse.Namespace) -> int:
+    study = _load(arguments.study)
+    from verify.derivation import as_latex, derived
+    from verify.sweep import label
+
+    first = study.cells[0]
+    objects = derived(first.problem)
+    if arguments.json:
+        shown = [each.as_dict() for each in objects]
+        _print_json({"study": study.name, "parameters": first.parameters, "objects": shown})
+    elif arguments.latex:
+        print(as_latex(objects))
+    else:
+        print(f"Study {study.name}; slow flow and lower bound are those of {label(first.parameters)}.")
+        for each in objects:
+            print(f"\n{each.name}\n\n{each.unicode}")
+    return 0
+
+
+def _escape(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    with _output(arguments) as folder, workers(arguments.jobs) as executor:
+        result = _computed(study, arguments, executor)
+        document = result.as_dict()
+        _write_json(document, folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import tables
+
+        tables.print_result(result)
+    return _status(result)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    if study.simulate is None:
+        way_out = 'add a section [simulate] with dt = "0.2" and eta = "0.04"'
+        raise Refused(f"study {study.name}: simulate: is missing; {way_out}")
+    with _output(arguments) as folder, workers(arguments.jobs) as executor:
+        result = _computed(study, arguments, executor)
+        simulations = _simulated(result, arguments, executor)
+        document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        _write_json(document, folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import tables
+
+        tables.print_simulations(simulations)
+    return _status(result)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    with _output(arguments) as folder, workers(arguments.jobs) as executor:
+        result = _computed(study, arguments, executor)
+        simulations = _simulated(result, arguments, executor)
+        checks = _checked(study, result, simulations, arguments)
+        document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        document["checks"] = [check.as_dict() for check in checks]
+        _write_json(document, folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import tables
+
+        tables.print_checks(checks)
+    return _status(result, checks)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    with outbox(arguments.out) as folder, workers(arguments.jobs) as executor:
+        result = _computed(study, arguments, executor)
+        simulations = _simulated(result, arguments, executor)
+        checks = _checked(study, result, simulations, arguments)
+        from verify import report, terminal
+
+        with terminal.status(not arguments.json) as tell, writing(arguments.out):
+            report.write(study, result, checks, simulations, folder, progress=tell)
+    where = arguments.out.resolve() / "index.html"
+    if arguments.json:
+        document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        _print_json(document | {"checks": [check.as_dict() for check in checks], "report": str(where)})
+    else:
+        print(f"The report is {where}")
+    return _status(result, checks)
+
+
+def _load(name: str) -> "Study":
+    from verify.study import StudyError, load
+
+    try:
+        return load(name)
+    except StudyError as error:
+        raise Refused(error) from None
+
+
+def _study(arguments: argparse.Namespace) -> "Study":
+    """The study, after a look at the options that go with it."""
+    from verify.study import StudyError, digits_wanted
+
+    try:
+        if arguments.digits is not None:
+            digits_wanted(arguments.digits, "--digits")
+    except StudyError as error:
+        raise Refused(error) from None
+    if arguments.jobs < 1:
+        raise Refused(f"--jobs: must be >= 1, got {arguments.jobs}; it is the number of worker processes")
+    return _load(arguments.study)
+
+
+def _computed(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyResult":
+    from verify import sweep, terminal
+
+    with terminal.progress("Escape times", not arguments.json) as bar:
+        return sweep.run(study, digits=arguments.digits, executor=executor, progress=bar)
+
+
+def _simulated(
+    result: "StudyResult", arguments: argparse.Namespace, executor: Executor | None
+) -> "tuple[Simulated, ...]":
+    from verify import sampling, terminal
+
+    with terminal.progress("Simulations", not arguments.json) as bar:
+        return sampling.simulate(result, map=executor.map if executor else map, progress=bar)
+
+
+def _checked(
+    study: "Study", result: "StudyResult", simulations: "Sequence[Simulated]", arguments: argparse.Namespace
+) -> "Sequence[Check]":
+    from verify import compare, terminal
+
+    with terminal.progress("Cross-checks", not arguments.json) as bar:
+        try:
+            return compare.checks(study, result, simulations, progress=bar)
+        except ValueError as error:  # no check can be made of any cell
+            raise Failed("; ".join([*result.shortcomings, str(error)])) from None
+
+
+def _status(result: "StudyResult", checks: "Sequence[Check]" = ()) -> int:
+    """0, or 1 with the reasons on stderr."""
+    failed = [f"{check.name} ({check.cell})" for check in checks if not check.passed]
+    found = list(result.shortcomings)
+    if failed:
+        found.append(f"{len(failed)} of {len(checks)} cross-checks failed: {', '.join(failed)}")
+    if found:
+        print(f"memcurse: {'; '.join(found)}", file=sys.stderr)
+    return int(bool(found))
+
+
+@contextmanager
+def _output(arguments: argparse.Namespace) -> Iterator[Path | None]:
+    """Where to write files; None without --out."""
+    if arguments.out is None:
+        yield None
+        return
+    with outbox(arguments.out) as folder:
+        yield folder
+
+
+def _write_json(document: dict[str, Any], folder: Path | None) -> None:
+    if folder is not None:
+        with writing(folder.parent):
+            text = json.dumps(document, indent=1, allow_nan=False)
+            (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=1, allow_nan=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
