@@ -17,7 +17,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help report test test-all test-lowest lint setup clean
+.PHONY: help report test test-all test-lowest lint bench setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-lowest  the tests, on the oldest versions of the dependencies that setup.cfg allows (Python 3.11)"
 	@echo "make lint         ruff and mypy"
+	@echo "make bench        seconds of escape times beside a peer, in one run"
 	@echo "make setup        create or update .venv only; the targets above do it by themselves"
 	@echo "make clean        remove .venv, caches and the folder report"
 	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest'"
@@ -43,6 +44,9 @@ test-all: setup
 # The oldest versions have wheels for Python 3.11.
 test-lowest:
 	@$(MAKE) --no-print-directory test VENV=.venv-lowest PINS=requirements-lowest.txt PYTHON=$(PYTHON_LOWEST)
+
+bench: setup
+	$(RUN) benchmarks.escape
 
 lint: setup
 	$(RUN) ruff check .

@@ -112,7 +112,7 @@ def escape_time(
     *,
     digits: int = 20,
     tau_max: Any = None,
-    max_steps: int = 100_000,
+    max_steps: int = 20_000,
     max_seconds: float = math.inf,
     watch: Watch | None = None,
 ) -> EscapeTime:

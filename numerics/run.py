@@ -46,7 +46,7 @@ class Limits:
     """Where a run stops at the latest: gradient-flow time, accepted steps, and a time.perf_counter() deadline."""
 
     tau_max: sp.Rational | None = None
-    max_steps: int = 100_000
+    max_steps: int = 20_000
     deadline: float = math.inf
 
 

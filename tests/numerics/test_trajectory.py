@@ -87,11 +87,13 @@ def test_trajectory_in_balls_is_the_one_in_float64():
     assert abs(ours - np.log(drop[moving])).max() < 0.05  # interpolated linearly; w for 2w is 16 off
 
 
-def test_a_flow_that_does_not_escape_has_its_ends():
+def test_a_flow_that_does_not_escape_is_recorded_to_its_end():
     alone = Problem(pair("8").target, LinearRNN([("1", "1")]), "0.05")
     path = trajectory(alone)
     assert path.escape.outcome is Outcome.stationary
-    assert path.drop.shape == (2,)
+    assert len(path.drop) > 50
+    assert (np.diff(path.drop) > 0).all()
+    assert path.rates[-1, 0] == float(path.escape.end.rates[0])
     unreachable = trajectory(pair("8", "100"))
     assert unreachable.drop.tolist() == [0]
     assert unreachable.initial_loss == pytest.approx(math.sqrt(math.pi), rel=1e-6)

@@ -118,6 +118,11 @@ def test_any_change_of_a_unit_leaves_the_fit(problem, data):
     assert changed.off_the_fit == f"the start is not on the fit: unit {moved} differs from {what}"
 
 
+@pytest.mark.parametrize(("rate", "on_the_fit"), [("1.01", False), ("1", True)])
+def test_the_rate_of_a_matched_unit_counts_too(rate, on_the_fit):
+    assert (pair([Exponential(), BUMP], [1, 0], [rate, "0.7"]).off_the_fit is None) == on_the_fit
+
+
 def test_an_exponential_without_a_unit_is_off_the_fit():
     problem = pair([Exponential(1, 1), Exponential(1, 3), BUMP], [1], [1])
     assert problem.off_the_fit == "the start is not on the fit: an exponential of the target has no unit"

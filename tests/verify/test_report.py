@@ -1,0 +1,271 @@
+"""The report: complete, self-contained, well-formed, never half-written. Built from real results of short memories."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict, dataclass, replace
+from html.parser import HTMLParser
+
+import pytest
+import sympy as sp
+
+from theory import flow, landscape
+from theory.kernels import Exponential, Gaussian
+from theory.latex import Statement
+from theory.problem import Problem, Target
+from theory.rnn import LinearRNN
+from verify import report
+from verify.simulate import Extrapolation
+from verify.study import load
+from verify.sweep import run
+
+STUDY = """# Three short memories.
+[target]
+terms = [{kind = "exponential"}, {kind = "gaussian", lag = "10"}]
+[start]
+amplitudes = ["1", "0"]
+rates = ["1", "0.7"]
+[escape]
+drop = "0.05"
+[precision]
+digits = 10
+[sweep]
+"target.terms.1.lag" = ["8", "10", "12"]
+"""
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stand-in for verify.compare.Check."""
+
+    name: str
+    left_name: str
+    left: str
+    right_name: str
+    right: str
+    difference: str
+    tolerance: str
+    reason: str
+    passed: bool
+
+    def as_dict(self):
+        return asdict(self)
+
+
+CHECKS = (
+    Row("escape time", "flow", "42.595538659", "training", "42.595548", "2.2e-7", "1e-4", "a < b & <script>c", True),
+    Row("order in eta", "theory", "1", "measured", "0.99", "0.01", "0.03", "first order", True),
+)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "short.toml"
+    path.write_text(STUDY, "utf-8")
+    study = load(path)
+    return run(study)
+
+
+@pytest.fixture(scope="module")
+def simulations():
+    return [Extrapolation(15.0259045, 1.2e-3, 0.99, 2.0, (), None), None, None]
+
+
+@pytest.fixture(scope="module")
+def folder(result, simulations, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / "report"
+    parts = []
+    page = report.write(result.study, result, CHECKS, simulations, folder, progress=parts.append)
+    assert page == folder / "index.html"
+    assert parts[-1] == "page"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "index.html").read_text("utf-8")
+
+
+class Nesting(HTMLParser):
+    """Every element is closed where it should be; ids are collected."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.resources = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.resources += [value for name, value in attributes if name in ("src", "href", "xlink:href", "data")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_all_files_are_there(folder):
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    names = ("curse", "landscape", "plateaus")
+    figures = [f"figures/{name}.{kind}" for name in names for kind in ("csv", "pdf", "svg")]
+    assert found == [*figures, "index.html", "results.json"]
+    assert min(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > 100
+
+
+def test_page_is_well_formed_and_self_contained(page, folder):
+    parser = Nesting()
+    parser.feed(page)
+    assert parser.open == []
+    ElementTree.fromstring(page)  # which is XML, too
+    assert len(parser.ids) == len(set(parser.ids))
+    assert "<script" not in page.lower()
+    elsewhere = [each for each in re.findall(r"https?://[^\s\"'<)]+", page) if "www.w3.org" not in each]
+    assert elsewhere == []
+    for resource in parser.resources:
+        assert resource.startswith("#") or (folder / resource).is_file()
+
+
+def test_page_states_the_finding_and_the_evidence(page, result):
+    assert "e<sup>2w₀</sup> = 4.06" in page
+    assert "From L = 8 to L = 12" in page
+    assert "15.03 to 137.6, 9.2 times" in page
+    assert "15.02589\u202f978" in page  # all digits in the table
+    assert "All 2 cross-checks passed." in page
+    assert "a &lt; b &amp; &lt;script&gt;c" in page
+    assert "(L = 8) agree with it to 3.1\u00a0×\u00a010⁻⁷ or better" in page
+    assert "Li, Han, E and Li (ICLR 2021" in page
+    assert "Zucchet and Orvieto" in page
+    for heading in ("Loss", "Gradient", "Flow", "Slow flow", "Lower bound"):
+        assert f"<h3>{heading}</h3>" in page
+    assert page.count("<math") >= 12
+    assert page.count('role="img" aria-label="') == 3
+
+
+def test_a_failed_check_is_the_finding(result):
+    failed = replace(CHECKS[0], passed=False)
+    text = report._page(result.study, result, [failed], [], [])
+    assert "1 of 1 cross-checks FAILED" in text
+    assert 'class="fail"' in text
+
+
+def test_results_hold_every_number(folder, result):
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert [cell["escape_time"] for cell in results["cells"]] == [cell.escape.tau for cell in result.cells]
+    assert results["checks"] == [check.as_dict() for check in CHECKS]
+    assert results["simulations"][0]["escape_time"] == "15.0259045"
+    assert results["simulations"][1] is None
+    assert results["provenance"]["study_text"] == STUDY
+
+
+def test_writing_again_replaces_ours_and_spares_what_is_not(folder, result, simulations, tmp_path):
+    copy = tmp_path / "report"
+    shutil.copytree(folder, copy)
+    (copy / "index.html").write_text("old", "utf-8")
+    (copy / "notes.txt").write_text("mine", "utf-8")
+    report.write(result.study, result, CHECKS, simulations, copy)
+    assert (copy / "index.html").read_bytes() == (folder / "index.html").read_bytes()  # deterministic, too
+    assert (copy / "figures" / "curse.svg").read_bytes() == (folder / "figures" / "curse.svg").read_bytes()
+    assert (copy / "notes.txt").read_text("utf-8") == "mine"
+
+
+def test_nothing_half_written_stays(result, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("the page")
+
+    monkeypatch.setattr(report, "_pictures", lambda *_: [])
+    monkeypatch.setattr(report, "_page", fail)
+    with pytest.raises(RuntimeError, match="the page"):
+        report.write(result.study, result, CHECKS, [], tmp_path / "new" / "report")
+    assert list(tmp_path.iterdir()) == []
+
+
+def text_of(statement):
+    """The characters of a formula, tags dropped."""
+    return html.unescape(re.sub(r"<[^>]*>", "", report.mathml(statement.left, statement.right))).replace("\u2062", "")
+
+
+def test_formulas_keep_letters_signs_and_both_sums():
+    assert text_of(landscape.loss()) == "J=∑i=1m∑j=1maiajwi+wj−2∑i=1maiR(wi)+∫0∞ρ(t)2dt"
+    by_amplitude, by_rate = landscape.gradient()
+    assert text_of(by_amplitude) == "∂J∂ak=2∑j=1majwj+wk−2R(wk)"
+    assert text_of(by_rate) == "∂J∂wk=−2ak(∑j=1maj(wj+wk)2+R′(wk))"
+    assert text_of(flow.cancellation_free()[1]) == "E(s)=∑j=1m(αjs+βj+wj*−aj*βj(s+wj*)(s+βj+wj*))"
+
+
+@pytest.mark.parametrize(
+    ("expr", "text"),
+    [
+        ("-x", "−x"),
+        ("(x - 3)**2/y", "(x−3)2y"),
+        ("exp(-x)*y", "ye−x"),
+        ("-x - y", "−x−y"),
+        ("z*(-x - y)", "−z(x+y)"),
+        ("x/3", "x3"),
+        ("sqrt(x)", "x"),
+        ("1/x", "1x"),
+    ],
+)
+def test_formulas_are_written_as_a_reader_expects(expr, text):
+    right = sp.sympify(expr, locals={"x": sp.Symbol("x"), "y": sp.Symbol("y"), "z": sp.Symbol("z")})
+    assert text_of(Statement("test", sp.Symbol("J"), right, "M0")) == f"J={text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        ("15.02589977590923123276", "15.0259"),
+        ("6.559020396e+10", "6.55902 × 10¹⁰"),
+        ("3.1e607995", "3.1 × 10⁶⁰⁷⁹⁹⁵"),
+        ("-2.5e-9", "−2.5 × 10⁻⁹"),
+        ("0.0", "0.0"),
+    ],
+)
+def test_numbers_for_reading(value, text):
+    assert report.shown(value).replace("\u00a0", " ") == text
+
+
+def test_a_lower_bound_is_never_rounded_up():
+    assert report.shown("37.91159", 4, report.ROUND_FLOOR) == "37.91"
+    assert report.shown("37.91999", 4, report.ROUND_FLOOR) == "37.91"
+
+
+def test_memory_is_the_nearest_lag():
+    rnn = LinearRNN([("1", "1"), ("0", "0.7")])
+    two = Target([Exponential(), Gaussian(lag="20"), Gaussian(lag="12")])
+    assert report.memory(Problem(two, rnn, "0.05")) == 12
+    alone = Problem(Target([Exponential()]), LinearRNN([("1", "2")]), "0.05")
+    assert report.memory(alone) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 500])
+def test_a_real_browser_draws_the_page(folder, tmp_path, width):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("no chromium on PATH")
+    shot = tmp_path / "page.png"
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync"
+    subprocess.run(
+        [browser, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}",
+         f"--window-size={width},4000", (folder / "index.html").as_uri()],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    from matplotlib.image import imread
+
+    pixels = imread(shot)[..., :3]
+    assert pixels.shape[:2] == (4000, width)
+    inked = (pixels < 0.5).any(axis=2)
+    assert 0.005 < inked.mean() < 0.5
+    assert all(inked[top : top + 800].any() for top in range(0, 4000, 800))  # no blank stretch
+    assert inked[:, -3:].mean() < 0.05  # nothing runs over the right edge

@@ -1,0 +1,400 @@
+"""The figures of a report. Each shows a table that is saved beside it, so that every mark can be read as a number.
+
+plateaus   loss against gradient-flow time: the plateau, and the escape from it
+curse      escape time against memory: the flow, what theory says of it, and a network that was really trained
+landscape  the loss around the plateau with the flow's path on it
+
+Escape times are drawn as log10 tau on a linear axis with decades as labels, so 1e600000 is a number like any other.
+Figures are made without pyplot and leave matplotlib's settings as they were; saved twice, they give the same bytes.
+Colours are those of Okabe and Ito and the maps cividis and BrBG: colour-blind readers tell them apart.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import mpmath
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from numerics.arithmetic import Arb, Array, Float64
+from numerics.compiling import bind
+from numerics.landscape import Landscape
+from numerics.trajectory import Trajectory
+from theory.plateau import NoPlateau, plateau, w
+from theory.problem import Problem
+
+BLUE, ORANGE, GREEN, PINK, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#6b6b6b"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.hashsalt": "memcurse",
+    "pdf.compression": 6,
+}
+NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+GRID = 90  # points an axis of the landscape
+RELAXATIONS = 20  # Newton steps
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the table that it shows, and what to say about it: caption below it, alt where it cannot be seen.
+
+    rows: one list an entry of the table, its cells strings or numbers, in the order of `columns`.
+    """
+
+    name: str
+    figure: Figure = field(repr=False)
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    caption: str
+    alt: str
+
+    def csv(self) -> str:
+        """The table as text; an empty cell is a number that does not exist."""
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([self.columns, *(["" if x is None else x for x in row] for row in self.rows)])
+        return text.getvalue()
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as an SVG document."""
+        text = StringIO()
+        with _style():
+            self.figure.savefig(text, format="svg", metadata=NOTHING)
+        return text.getvalue()
+
+    def save(self, folder: Path) -> None:
+        """Write NAME.svg, NAME.pdf and NAME.csv."""
+        (folder / f"{self.name}.svg").write_text(self.svg, "utf-8")
+        (folder / f"{self.name}.csv").write_text(self.csv(), "utf-8")
+        with _style():
+            empty = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+            self.figure.savefig(folder / f"{self.name}.pdf", format="pdf", metadata=empty)
+
+
+@dataclass(frozen=True)
+class CursePoint:
+    """What is known of the escape time at memory L; decimal strings, None where there is none.
+
+    simulated, error: escape time of the trained network, extrapolated, and its error estimate.
+    """
+
+    memory: str
+    flow: str | None = None
+    slow_flow: str | None = None
+    leading_order: str | None = None
+    lower_bound: str | None = None
+    simulated: str | None = None
+    error: str | None = None
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def decade(n: float) -> str:
+    """10^n as text, n rounded to an integer.
+
+    >>> decade(-3)
+    '10⁻³'
+    """
+    return f"10{f'{n:.0f}'.translate(RAISED)}"
+
+
+def log10(value: str) -> float:
+    """log10 of a positive decimal string of any size."""
+    return float(mpmath.log10(mpmath.mpf(value)))
+
+
+def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
+    """Loss J/J(0) against gradient-flow time for several cells; labels name them, in the order of the paths."""
+    rows: list[tuple[str, ...]] = []
+    named: list[tuple[float, float, str]] = []
+    with _style():
+        figure = Figure(figsize=(8, 4.4), layout="constrained")
+        axes = figure.subplots()
+        shades = matplotlib.colormaps["cividis"](np.linspace(0.05, 0.8, max(len(paths), 2)))
+        first, lowest = 0.0, 1.0
+        for label, path, colour in zip(labels, paths, shades, strict=False):
+            tau, loss = path.log10_tau[1:], path.loss[1:] / path.initial_loss
+            table = zip(tau, loss, path.drop[1:], strict=True)
+            rows += [(label, f"{t:.9g}", f"{j:.15g}", f"{drop:.9g}") for t, j, drop in table]
+            if not len(tau):
+                continue
+            axes.plot(tau, loss, color=colour)
+            escaped = path.escape.tau is not None
+            axes.plot(tau[-1], loss[-1], "o" if escaped else "x", color=colour, markersize=7, clip_on=False)
+            text = label if escaped else f"{label}: {path.escape.outcome.name}"
+            named.append((float(tau[-1]), float(loss[-1]), text))
+            first = min(first, float(tau[-1]) - 3)
+            lowest = min(lowest, 1 - float(path.escape.problem.drop) / path.initial_loss)
+        axes.set_xlim(left=min(max(first, -2.0), 0.0))
+        bottom, top = axes.get_ylim()
+        bottom = min(bottom, lowest)
+        axes.set_ylim(bottom - 0.14 * (top - bottom), top)
+        _name_ends(axes, named)
+        _decades(axes.xaxis, *axes.get_xlim())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.4g} %"))
+        axes.set_xlabel("gradient-flow time τ = learning rate × steps")
+        axes.set_ylabel("loss J / J(0)")
+        axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
+    caption = (
+        "Loss along the gradient flow. On the plateau training looks finished, although one unit is still free to "
+        "learn the distant memory; then the loss falls within a small part of the time it waited (dots: it has fallen "
+        "by the drop asked for). Time is logarithmic: equal steps in memory shift the escape by equal distances."
+    )
+    if any(path.escape.tau is None for path in paths):
+        caption += " Crosses: the flow ended short of that drop."
+    ends = "; ".join(f"{label} at 10^{path.log10_tau[-1]:.2f}" for label, path in zip(labels, paths, strict=True))
+    alt = f"Line chart of the relative loss against gradient-flow time on a logarithmic axis; the curves end: {ends}."
+    return Picture("plateaus", figure, ("cell", "log10_tau", "loss / J(0)", "J(0) - loss"), tuple(rows), caption, alt)
+
+
+def _name_ends(axes: Axes, named: list[tuple[float, float, str]]) -> None:
+    """Labels below the ends of the curves, on two levels where they would touch."""
+    left, right = axes.get_xlim()
+    previous, level = -np.inf, 0
+    for x, y, text in sorted(named):
+        level = 1 - level if x - previous < 0.011 * (len(text) + 1) * (right - left) else 0
+        offset = (0, -9 - 13 * level)
+        axes.annotate(text, (x, y), offset, textcoords="offset points", ha="center", va="top", fontsize=9)
+        previous = x
+
+
+def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str = "memory L") -> Picture:
+    """Escape time against memory: flow, slow-flow integral, leading term, proved lower bound, direct simulation.
+
+    two_w0: decimal, the slope of ln tau that theory predicts. axis: label of the memory, with its unit.
+    """
+    with _style():
+        figure = Figure(figsize=(8, 5.2), layout="constrained")
+        axes = figure.subplots()
+
+        def series(name: str) -> tuple[Array, Array]:
+            pairs = sorted((float(p.memory), log10(v)) for p in points if (v := getattr(p, name)) is not None)
+            return tuple(np.array(pairs).reshape(-1, 2).T)  # type: ignore[return-value]
+
+        flow, bound, trained = series("flow"), series("lower_bound"), series("simulated")
+        drawn = [y for _, values in (flow, trained) for y in values] or [0.0, 1.0]
+        low, high = floor(min(drawn) - 1.5), max(drawn) + 0.06 * (max(drawn) - min(drawn)) + 0.6
+        if len(bound[0]):
+            axes.fill_between(*bound, low - 10, color=GREY, alpha=0.16, linewidth=0)
+            axes.plot(*bound, color=GREY, linewidth=1.4, label="proved lower bound: no escape in the shaded part")
+        if len((leading := series("leading_order"))[0]):
+            axes.plot(*leading, "--", color=PINK, label=r"leading term  $N e^{2w_0L}\,/\,(4L^2M^2)$")
+        if len((slow := series("slow_flow"))[0]):
+            axes.plot(*slow, color=ORANGE, linewidth=2.4, label="slow-flow integral")
+        axes.plot(*flow, "o-", color=BLUE, markersize=6, linewidth=1.2, label="gradient flow, integrated")
+        if len(trained[0]):
+            shown = sorted((p for p in points if p.simulated), key=lambda p: float(p.memory))
+            error = [float(p.error or 0) / float(p.simulated or 1) / np.log(10) for p in shown]
+            label = "network trained by gradient descent"
+            axes.errorbar(*trained, yerr=error, fmt="s", color=BLACK, mfc="none", markersize=11, capsize=3, label=label)
+        axes.set_ylim(low, high)
+        if two_w0 is not None and len(flow[0]) > 1 and (span := flow[0][-1] - flow[0][0]) > 0:
+            _guide(axes, flow, float(two_w0), 0.3 * span)
+        _decades(axes.yaxis, low, high)
+        axes.set_xlabel(axis)
+        axes.set_ylabel("escape time τ")
+        axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+        handles, names = axes.get_legend_handles_labels()
+        rank = {"gradient flow": 0, "network": 1, "slow-flow": 2, "leading": 3, "proved": 4}
+        order = sorted(range(len(names)), key=lambda i: min(r for word, r in rank.items() if word in names[i]))
+        axes.legend([handles[i] for i in order], [names[i] for i in order], loc="upper left", fontsize=10)
+    columns = ("memory", "flow", "slow_flow", "leading_order", "lower_bound", "simulated", "error")
+    rows = tuple(tuple(getattr(point, column) for column in columns) for point in points)
+    sentences = {
+        "flow": "How long training stays on the plateau, against how far back the target remembers. Dots: the gradient "
+        "flow, integrated.",
+        "simulated": "Squares: a network trained on sequences by plain gradient descent, extrapolated to small steps "
+        "(error bars are mostly smaller than the squares).",
+        "slow_flow": "Orange and dashed: what theory derives for long memory.",
+        "lower_bound": "Grey: proved; no trajectory escapes earlier.",
+    }
+    caption = " ".join(text for name, text in sentences.items() if any(getattr(point, name) for point in points))
+    listed = "; ".join(f"{p.memory}: {p.flow or 'none'}" for p in points)
+    alt = f"Escape time on a logarithmic axis against memory. Escape times of the flow by memory: {listed}."
+    return Picture("curse", figure, columns, rows, caption, alt)
+
+
+def _guide(axes: Axes, flow: tuple[Array, Array], two_w0: float, length: float) -> None:
+    """A piece of line of slope 2 w0, below the last points of the flow."""
+    slope = two_w0 / np.log(10)
+    bottom, top = axes.get_ylim()
+    right = flow[0][-1] - 0.02 * length
+    end = float(np.interp(right, *flow)) - 0.09 * (top - bottom)
+    axes.plot([right - length, right], [end - slope * length, end], color=BLACK, linewidth=1)
+    axes.text(
+        right, end - 0.02 * (top - bottom),
+        f"slope 2w₀ = {two_w0:.4g}:  × {mpmath.nstr(mpmath.exp(two_w0), 3)} for each unit of memory",
+        rotation=np.degrees(np.arctan(slope)), rotation_mode="anchor", transform_rotates_text=True,
+        ha="right", va="top", fontsize=9.5,
+    )  # fmt: skip
+
+
+def _decades(axis: Any, low: float, high: float) -> None:
+    """Integers n at the ticks, labelled 10^n; minor ticks would be noise over so many decades."""
+    axis.set_major_locator(MaxNLocator(nbins=min(9, max(2, ceil(high - low))), integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda n, _: decade(n)))
+
+
+# ---- the landscape ------------------------------------------------------------------------------------------------
+
+
+def landscape(path: Trajectory, label: str = "") -> Picture:
+    """The loss over rate and amplitude of the unit that moves, the others relaxed, with the flow's path on it.
+
+    path: of a problem that float64 holds, of any width, to its escape. label: names the cell in the caption.
+    """
+    problem = path.escape.problem
+    moved = abs(np.log(path.rates[-1] / path.rates[0]))
+    unit = int(np.argmax(moved))
+    rates, amplitudes = path.rates[:, unit], path.amplitudes[:, unit]
+    reach = 1.06 * (rates.max() - rates.min()) + 0.02 * rates.max()
+    first, last = max(rates.max() - reach, 0.02 * rates.max()), rates.min() + reach
+    height = np.ptp(amplitudes) or 1.0
+    lowest, highest = amplitudes.min() - 0.5 * height, amplitudes.max() + 0.7 * height
+    W, A = np.meshgrid(np.linspace(first, last, GRID), np.linspace(lowest, highest, GRID))
+    drop = _relaxed_drop(path, unit, W, A)
+    with _style():
+        figure = Figure(figsize=(8, 6.6), layout="constrained")
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        _map(figure, top, W, A, drop, float(path.drop[-1]))
+        top.plot(rates, amplitudes, color="white", linewidth=4)
+        top.plot(rates, amplitudes, color=BLUE, linewidth=2)
+        gorge = _floor(problem, rates)
+        if gorge is not None:
+            bottom.plot(rates, gorge, color=ORANGE, linewidth=3.2, label="floor of the gorge, P²/N: the slow flow")
+        bottom.plot(rates[1:], np.log10(path.drop[1:]), color=BLUE, label="gradient flow")
+        _clock(top, bottom, path, rates, amplitudes)
+        low = floor(np.log10(path.drop[_at(path, 0.5)])) - 3
+        bottom.set_ylim(low, float(np.log10(path.drop[-1])) + 1.2)
+        _decades(bottom.yaxis, *bottom.get_ylim())
+        bottom.set_xlim(last, first)
+        bottom.set_xlabel("rate w of the unit that moves (1 / time), falling: its memory 1/w grows to the right")
+        bottom.set_ylabel("loss gained, J(0) − J")
+        top.set_ylabel("amplitude a of the unit that moves")
+        bottom.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+        bottom.legend(loc="upper left", fontsize=10)
+    others = "matched" if problem.off_the_fit is None else "other"
+    relaxed = f"amplitudes and rates of the {others} units are relaxed to the minimum at every point"
+    caption = (
+        f"The landscape around the plateau{f' ({label})' if label else ''}. Above: J(0) − J over rate and amplitude of "
+        f"the unit that moves; {relaxed} (grey: there is none). Below: how much loss has been gained along the path. "
+        "The flow starts on the left, drops to the floor of a gorge that is all but flat, and spends nearly all of its "
+        "time there: marks show the share of the escape time that has passed. Towards longer memory the floor sinks "
+        "exponentially, and the last stretch takes next to no time."
+    )
+    alt = (
+        f"Contour map of the loss over rate and amplitude of one unit, with the path of the flow from rate "
+        f"{rates[0]:.3g} to {rates[-1]:.3g}; below it the loss gained, logarithmic, up to {path.drop[-1]:.3g}."
+    )
+    states = zip(path.log10_tau, rates, amplitudes, path.drop, strict=True)
+    on_path = [("path", f"{t:.9g}", *(f"{x:.12g}" for x in state)) for t, *state in states]
+    grid = zip(W.flat, A.flat, drop.flat, strict=True)
+    on_map = [("map", None, *(f"{x:.6g}" for x in point)) for point in grid if np.isfinite(point[2])]
+    columns = ("what", "log10_tau", "rate", "amplitude", "J(0) - J")
+    return Picture("landscape", figure, columns, (*on_path, *on_map), caption, alt)
+
+
+def _relaxed_drop(path: Trajectory, unit: int, rates: Array, amplitudes: Array) -> Array:
+    """J(0) - J with `unit` held at (amplitude, rate) and the others relaxed; nan where that leads to no minimum.
+
+    Newton's method with the curvatures' absolute values, from the nearest state of the path, in the amplitudes and
+    rates of the other units; on the fit, of the matched ones only: the rate of a spare with amplitude 0 cannot relax.
+    """
+    problem, arithmetic = path.escape.problem, Float64()
+    m = problem.start.width
+    moving = [i for i in range(m) if i != unit and (problem.off_the_fit or i in problem.pairing)]
+    free = np.array([*moving, *(m + i for i in moving)], dtype=int)
+    held = np.array([unit, m + unit])
+    targets = np.column_stack([amplitudes.ravel(), rates.ravel()])
+    states = np.column_stack([path.amplitudes, path.rates])
+    spans = np.ptp(states[:, held], axis=0) + 1e-300
+    apart = (targets[:, None] - states[None][..., held]) / spans
+    with arithmetic.working():
+        surface = Landscape(problem, arithmetic)
+        fitted = np.concatenate([surface.fitted_a, surface.fitted_w])
+        y = states[(apart**2).sum(axis=-1).argmin(axis=1)] - fitted
+        y[:, held] = targets - fitted[held]
+        good = np.ones(len(y), dtype=bool)
+        for _ in range(RELAXATIONS if len(free) else 0):
+            gradient, hessian = surface.gradient_and_hessian(y[good])
+            curvatures, axes = np.linalg.eigh(hessian[:, free][:, :, free])
+            slopes = np.einsum("pij,pi->pj", axes, gradient[:, free])
+            change = -np.einsum("pij,pj->pi", axes, slopes / np.maximum(abs(curvatures), 1e-12))
+            change *= np.minimum(1, 0.3 / np.maximum(abs(change).max(axis=1), 1e-300))[:, None]
+            y[np.ix_(good, free)] += change
+            good[good] = (surface.units(y[good])[1] > 0).all(axis=1)
+        if len(free) and good.any():
+            gradient, hessian = surface.gradient_and_hessian(y[good])
+            least = np.linalg.eigvalsh(hessian[:, free][:, :, free])[:, 0]
+            good[good] = (least > 0) & (abs(gradient[:, free]) < 1e-7).all(axis=1)
+        out = np.full(len(y), np.nan)
+        for i in np.flatnonzero(good):
+            out[i] = surface.drop(y[i])
+    return out.reshape(rates.shape)
+
+
+def _floor(problem: Problem, rates: Array) -> Array | None:
+    """log10 of ||proj_V b||^2 + P^2/N (M13) at the rates, in balls since P cancels; None where there is no plateau."""
+    try:
+        surface = plateau(problem)
+    except NoPlateau:
+        return None
+    balls = Arb(40)
+    with balls.working():
+        (gain,) = bind((w,), [surface.gain + surface.fast_drop], balls)(balls.array(rates))
+        return np.array([float(x.log() / x.__class__(10).log()) for x in gain])
+
+
+def _map(figure: Figure, axes: Axes, W: Array, A: Array, drop: Array, most: float) -> None:
+    """Filled contours of J(0) - J, the same distance in colour for a factor of ten."""
+    decades = 10.0 ** np.arange(floor(np.log10(most)) - 3, floor(np.log10(most)) + 2)
+    levels = np.array([*-decades[::-1], 0, *decades])
+    colours = matplotlib.colormaps["BrBG"](np.linspace(0.06, 0.94, len(levels) + 1))
+    axes.set_facecolor("#bbbbbb")
+    filled = axes.contourf(W, A, drop, levels, colors=colours, extend="both")
+    axes.contour(W, A, drop, [0], colors=BLACK, linewidths=0.8)
+    bar = figure.colorbar(filled, ax=axes, ticks=levels, label="J(0) − J   (below the plateau: > 0)")
+    bar.ax.set_yticklabels([("−" if x < 0 else "") + decade(np.log10(abs(x))) if x else "0" for x in levels])
+
+
+def _clock(top: Axes, bottom: Axes, path: Trajectory, rates: Array, amplitudes: Array) -> None:
+    """Marks where given shares of the escape time have passed."""
+    marks = ((0.0, "", 0, 0), (0.5, "50 % of the time", 4, -50), (0.9, "90 %", 14, -36), (0.99, "99 %", 24, -24),
+             (1.0, "escape", -10, -26))  # fmt: skip
+    for share, text, right, up in marks:
+        at = _at(path, share)
+        top.plot(rates[at], amplitudes[at], "o", color=BLUE, mec="white", markersize=8, zorder=5)
+        if share > 0:
+            here = rates[at], np.log10(path.drop[at])
+            bottom.plot(*here, "o", color=BLUE, mec="white", markersize=8, zorder=5)
+            line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7}
+            side = "center" if right < 0 else "left"
+            bottom.annotate(text, here, (right, up), textcoords="offset points", ha=side, fontsize=9.5, arrowprops=line)
+
+
+def _at(path: Trajectory, share: float) -> int:
+    """The point of the path where this share of its time has passed."""
+    passed = 10 ** (path.log10_tau - path.log10_tau[-1])
+    return int(np.argmin(abs(passed - share))) if share < 1 else len(passed) - 1
