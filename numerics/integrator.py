@@ -30,7 +30,7 @@ from numerics.collocation import Method, radau
 
 MOST_ITERATIONS = 12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
-MOST_TWIN_FAILURES = 3
+CAREFUL = 1.25  # growth after a step at which Newton's method failed; allowed to recover by as much at every step
 POOR = 1e-3  # a correction that contracts less than this wants better factors
 
 
@@ -109,30 +109,34 @@ class Integrator:
             self._twin = Discretised(twin, self.method) if twin else None
             self._tail = self.arithmetic.linear(_reshaped(self.arithmetic, self.method.tail))
         self.native = self.arithmetic.name == "float64"
-        self.accepted = self.rejected = self.iterations = self.failures = self._twin_failures = 0
+        self.accepted = self.rejected = self.iterations = self.failures = 0
+        self._resting, self._rest = 0, 4  # steps for which the twin is left out, and for how many the next time
         self._contraction = 1.0  # of the last correction at working precision
 
     # ---- one step -------------------------------------------------------------------------------------------------
 
     def step(self, y: Array, h: Any, guess: Array) -> Step:
         """Solve (C1) from y with step size h; guess: float or working Z, shape (s, n). Raises StepFailed."""
-        if self._twin is not None:
-            Z = self._step_with_twin(self._twin, y, h, guess)
-        else:
+        if self._twin is None:
             Z, *_ = self._newton(self._working, y, h, guess, self.accuracy)
+        else:
+            Z = self._step_with_twin(self._twin, y, h, guess)
         return Step(h, y, self.arithmetic.midpoint(y + Z[-1]), Z, self._error(y, Z))
 
     def _step_with_twin(self, twin: Discretised, y: Array, h: Any, guess: Array) -> Array:
-        """Newton in float64, then corrected at working precision; a twin that often fails needlessly is dismissed."""
-        try:
-            start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
-        except StepFailed:
-            Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
-            self._twin_failures += 1
-            if self._twin_failures >= MOST_TWIN_FAILURES:
-                self._twin = None
-            return Z
-        return self._correct(y, h, self._lift(start), factors, change)
+        """Newton in float64, corrected at working precision; a twin that fails needlessly is left out for a while."""
+        if self._resting == 0:
+            try:
+                start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
+            except StepFailed:
+                self._resting = self._rest
+            else:
+                return self._correct(y, h, self._lift(start), factors, change)
+        Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
+        self._resting -= 1
+        if self._resting == self._rest - 1:  # the twin failed just now, and needlessly
+            self._rest *= 2
+        return Z
 
     def _newton(self, side: Discretised, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
         """Newton with fresh Jacobians at every stage, in the arithmetic of `side`, down to `accuracy` or to roundoff.
@@ -142,14 +146,14 @@ class Integrator:
         arithmetic = side.system.arithmetic
         lifted = side.lifted(len(y)) / h
         previous = np.inf
-        for _ in range(MOST_ITERATIONS):
+        for count in range(MOST_ITERATIONS):
             self.iterations += 1
             f, jacobian = side.system.rhs_and_jacobian(y + Z)
             factors = _factorise(arithmetic, lifted.copy(), jacobian, Z)
             correction = factors.solve((f - side.differentiate(Z) / h) / factors.rows)
             Z = arithmetic.midpoint(Z + factors.columns * correction)
             size = _relative(correction, factors.columns, y)
-            if not size < 1e8:
+            if not size < 1e8 or (count > 4 and size > 0.1):
                 break
             quadratic = size * (size / previous) ** 2 if previous < np.inf else np.inf
             if min(size, quadratic) < accuracy or (size < 1e-10 and size > previous / 4):
@@ -197,13 +201,14 @@ class Integrator:
         h = self._time(h)
         smallest = h * 1e-30
         last: Step | None = None
+        grow = GROW
         while True:
             try:
                 step = self.step(y, h, self._predict(last, h, y))
             except StepFailed:
                 self.rejected += 1
                 self.failures += 1
-                h = h / 4
+                h, grow = h / 4, CAREFUL
                 if h < smallest or (self.native and self.failures > 20 + self.accepted / 4):
                     raise
                 continue
@@ -219,7 +224,8 @@ class Integrator:
             yield step
             self.accepted += 1
             last, y = step, step.after
-            h = step.h * min(GROW, max(SHRINK, factor))
+            h = step.h * min(grow, max(SHRINK, factor))
+            grow = min(GROW, grow * CAREFUL)
             smallest = h * 1e-30
 
     def _time(self, h: Any) -> Any:

@@ -22,7 +22,8 @@ import sympy as sp
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, Step, StepFailed
-from numerics.stationary import Minimum, might_trap, trap
+from numerics.landscape import Landscape
+from numerics.stationary import Minimum, have_merged, merged_trap, might_trap, trap
 
 LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
 TRAP_DIGITS = 40
@@ -99,7 +100,7 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                 if integrator.accepted % LOOK_EVERY == LOOK_EVERY - 1:
                     if landscape.problem.off_the_fit:
                         cancellation = max(cancellation, landscape.cancellation(y))
-                    if might_trap(landscape.gradient_and_hessian(y)[1]) and (minimum := _minimum(flow, y)):
+                    if minimum := _minimum(flow, y):
                         return end(Outcome.stationary, minimum)
                     runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
                     if runaway_since is not None and clock.tau > 100 * runaway_since:
@@ -154,10 +155,15 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
 
 
 def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:
-    """The trap test, always in balls."""
-    balls = GradientFlow(flow.landscape.problem, Arb(TRAP_DIGITS))
+    """The trap tests, always in balls, where a look in the run's own arithmetic is promising."""
+    landscape = flow.landscape
+    merged = have_merged(*landscape.units(y))
+    if not merged and not might_trap(landscape.gradient_and_hessian(y)[1]):
+        return None
+    balls = Landscape(landscape.problem, Arb(TRAP_DIGITS))
     with balls.arithmetic.working():
-        return trap(balls.landscape, balls.arithmetic.array(y))
+        z = balls.arithmetic.array(y)
+        return merged_trap(balls, z) if merged else trap(balls, z)
 
 
 def _running_away(flow: GradientFlow, y: Array, tau: Any, missing: Any, since: Any) -> Any:

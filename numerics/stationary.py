@@ -8,9 +8,14 @@ r let |C^{-1} H C^{-T} - I| <= kappa < 1 and g = |C^{-1} grad J(z_c)|. Then, wit
 
 and if the first bound is smaller than the second the flow from z can never cross the edge; J is strictly convex
 inside, so the flow converges to its one minimum there. If moreover J(0) minus the third bound is below the drop, the
-loss never falls by the drop: the flow never escapes. Positive definiteness at z alone would prove nothing. Derived
-here by Taylor's formula. Everything is evaluated in balls, so the trap is enclosed; that the flow reaches z is
+loss never falls by the drop: the flow never escapes. Positive definiteness at z alone would prove nothing.
+Derived here by Taylor's formula. Everything is evaluated in balls, so the trap is enclosed; that the flow reaches z is
 estimated.
+
+Merged units. Where units meet at one rate, J does not depend on how they share their amplitude: the minimum is a line,
+and no Hessian on it is positive definite. Such an end is recognised by a trap for the network with one unit in place of
+those merged, together with a Hessian of the whole network that has one zero for every unit merged away and is positive
+otherwise (to 1e-9 of its diagonal). Estimated.
 """
 
 from dataclasses import dataclass
@@ -18,11 +23,16 @@ from typing import Any
 
 import flint
 import numpy as np
+import sympy as sp
 
 from numerics.answer import decimal
 from numerics.arithmetic import Array
 from numerics.landscape import Landscape
+from theory.problem import Problem
+from theory.rnn import LinearRNN
 
+MERGED = 1e-6  # relative distance of rates
+FLAT = 1e-9  # of the diagonally scaled Hessian
 
 @dataclass(frozen=True)
 class Minimum:
@@ -60,11 +70,13 @@ def might_trap(hessian: Array) -> bool:
     return True
 
 
-def trap(landscape: Landscape, z: Array) -> Minimum | None:
+def trap(landscape: Landscape, z: Array, initial_loss: Any = None) -> Minimum | None:
     """The minimum that provably traps the flow from z short of the drop (T1), or None if this proof does not succeed.
 
-    landscape: in Arb, inside its `working()`. z: displacements, shape (2m,).
+    landscape: in Arb, inside its `working()`. z: displacements, shape (2m,). initial_loss: J(0), where the flow did not
+    begin at the start of `landscape`.
     """
+    before = landscape.loss(landscape.start) if initial_loss is None else initial_loss
     centre = _zero_of_gradient(landscape, z)
     if centre is None:
         return None
@@ -83,15 +95,66 @@ def trap(landscape: Landscape, z: Array) -> Minimum | None:
         kappa = _norm(spread.ravel())
         if not kappa < 1 or not g * d + (1 + kappa) * d**2 / 2 < (1 - kappa) * r**2 / 2 - g * r:
             continue
-        deepest = landscape.drop(centre) + g**2 / (2 * (1 - kappa))
+        fallen = before - landscape.loss(centre)
+        deepest = fallen + g**2 / (2 * (1 - kappa))
         if not deepest < landscape.arithmetic.number(landscape.problem.drop):
             return None
         eigenvalues = np.linalg.eigvalsh(hessian.astype(float))
         slope = _norm(landscape.gradient(z))
-        drop = float(landscape.drop(centre).mid())
         a, w = (tuple(decimal(x, 15) for x in units) for units in landscape.units(centre))
-        return Minimum(a, w, drop, float(slope), float(eigenvalues[0]), float(d), float(r), float(kappa))
+        return Minimum(a, w, float(fallen), float(slope), float(eigenvalues[0]), float(d), float(r), float(kappa))
     return None
+
+
+def merged_trap(landscape: Landscape, z: Array) -> Minimum | None:
+    """Like `trap`, for a state in which units have merged; None also where none have, or where merging is unstable.
+
+    The Minimum is that of the smaller network. Guarantee: estimated.
+    """
+    problem, m = landscape.problem, landscape.width
+    a, w = landscape.units(z)
+    groups = _groups(a, w)
+    if len(groups) == m:
+        return None
+    units = [(_rational(sum(a[i] for i in group)), _rational(w[group[0]])) for group in groups]
+    smaller = Landscape(Problem(problem.target, LinearRNN(tuple(units)), problem.drop), landscape.arithmetic)
+    minimum = trap(smaller, smaller.start, landscape.loss(landscape.start))
+    if minimum is None:
+        return None
+    at_rest = z.copy()
+    for group, rate, total in zip(groups, minimum.rates, minimum.amplitudes, strict=True):
+        for i in group:
+            at_rest[m + i] = flint.arb(rate) - landscape.fitted_w[i]
+            at_rest[i] = a[i] * flint.arb(total) / sum(a[j] for j in group) - landscape.fitted_a[i]
+    hessian = landscape.gradient_and_hessian(at_rest)[1].astype(float)
+    scale = np.sqrt(abs(hessian.diagonal()))
+    eigenvalues = np.linalg.eigvalsh(hessian / scale / scale[:, None])
+    merged_away = m - len(groups)
+    flat, rising = eigenvalues[:merged_away], eigenvalues[merged_away:]
+    return minimum if abs(flat).max() < FLAT < rising.min() else None
+
+
+def have_merged(a: Array, w: Array) -> bool:
+    """Whether units of one sign share a rate, to 1e-6."""
+    return len(_groups(a, w)) < len(w)
+
+
+def _groups(a: Array, w: Array) -> list[list[int]]:
+    """Units gathered by rate: neighbours within 1e-6 of each other, with amplitudes of one sign, are together."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(w)), key=lambda unit: float(w[unit])):
+        last = groups[-1][-1] if groups else i
+        near = abs(float((w[i] - w[last]) / w[i])) < MERGED and float(a[i]) * float(a[last]) > 0
+        if groups and near:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
+
+
+def _rational(x: Any) -> sp.Rational:
+    mantissa, exponent = x.mid().man_exp()
+    return sp.Rational(int(mantissa)) * sp.Integer(2) ** int(exponent)
 
 
 def _zero_of_gradient(landscape: Landscape, z: Array) -> Array | None:
