@@ -156,7 +156,7 @@ def escape_time(
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
         coarse = run(*prepared[0], limits)
-        if 2.5 * coarse.cancellation > plan.reserve:
+        if 2.5 * coarse.cancellation > plan.reserve and coarse.outcome in (Outcome.escaped, Outcome.failed):
             plan = Plan(plan.digits, False, math.ceil(3 * coarse.cancellation), False)
             continue
         fine = run(*prepared[1], limits, watch) if coarse.outcome is Outcome.escaped else coarse
