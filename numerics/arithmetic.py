@@ -56,7 +56,8 @@ class Arithmetic(Protocol):
 
 def _gaussian_moment(closed: Array, n: int, s: Any, lag: float, width: float) -> Array:
     """The closed form where it is good, (A1) where it cancels; arguments as in theory.special."""
-    if np.max(s) * width**2 - lag <= TAIL * width:
+    largest = s.max() if isinstance(s, np.ndarray) else s  # a constant moment has a plain number
+    if largest * width**2 - lag <= TAIL * width:
         return closed
     z = (s * width**2 - lag) / width
     deep = np.maximum(z, TAIL)

@@ -68,8 +68,8 @@ class _Source(StrPrinter):
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = self._print(expr.base), expr.exp
         if exponent.is_Integer:
-            power = f"({base})**{abs(int(exponent))}" if abs(exponent) != 1 else f"({base})"
-            return power if exponent > 0 else f"(1/{power})"
+            power = "*".join([f"({base})"] * abs(exponent)) if abs(exponent) <= 4 else f"({base})**{abs(exponent)}"
+            return power if exponent > 0 else f"(1/({power}))"
         if abs(exponent) == sp.Rational(1, 2):
             return f"sqrt({base})" if exponent > 0 else f"(1/sqrt({base}))"
         return f"({base})**({self._print(exponent)})"
@@ -99,14 +99,34 @@ def _write_out(expr: sp.Expr) -> sp.Expr:
     return expr.replace(lambda each: hasattr(each, "closed") and not isinstance(each, _Replaceable), named)
 
 
+def _divides(expr: sp.Expr) -> bool:
+    return isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp < 0 and bool(expr.base.free_symbols)
+
+
+def _by_reciprocals(expressions: list[sp.Expr]) -> tuple[dict[sp.Symbol, sp.Expr], list[sp.Expr]]:
+    """Divisions taken out: symbols for 1/base, each divided once, and the expressions as products of them."""
+    bases = {power.base for each in expressions for power in each.atoms(sp.Pow) if _divides(power)}
+    plain = sorted((base for base in bases if not any(map(_divides, base.atoms(sp.Pow)))), key=sp.default_sort_key)
+    symbols = dict(zip(plain, sp.numbered_symbols("reciprocal_", real=True), strict=False))
+    powers = {
+        power: symbols[power.base] ** -power.exp
+        for each in expressions
+        for power in each.atoms(sp.Pow)
+        if _divides(power) and power.base in symbols
+    }
+    return {symbol: base for base, symbol in symbols.items()}, [each.xreplace(powers) for each in expressions]
+
+
 @lru_cache(maxsize=256)
 def compiled(arguments: tuple[sp.Symbol, ...], expressions: tuple[sp.Expr, ...]) -> Program:
     """The Program that computes the tuple of expressions from the arguments."""
     names = {symbol: sp.Symbol(f"argument_{i}", real=True) for i, symbol in enumerate(arguments)}
     written = [_write_out(sp.sympify(each)).xreplace(names) for each in expressions]
-    shared, results = sp.cse(written, symbols=sp.numbered_symbols("shared_", real=True))
+    reciprocals, divided = _by_reciprocals(written)
     printer = _Source(hoist=True)
-    lines = [f"    {name} = {printer.doprint(value)}" for name, value in shared]
+    lines = [f"    {name} = 1/({printer.doprint(base)})" for name, base in reciprocals.items()]
+    shared, results = sp.cse(divided, symbols=sp.numbered_symbols("shared_", real=True))
+    lines += [f"    {name} = {printer.doprint(value)}" for name, value in shared]
     returned = ", ".join(printer.doprint(result) for result in results)
     signature = ", ".join(str(name) for name in names.values())
     source = "\n".join([f"def program({signature}):", *lines, f"    return ({returned},)"])

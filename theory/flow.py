@@ -32,11 +32,15 @@ def excess_block() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
     Arguments: s, and alpha, beta, fitted_a, fitted_w of unit j; its rate is fitted_w + beta.
     """
-    new, old = (overlap_of_exponentials(s + rate) for rate in (fitted_w + beta, fitted_w))
-    return tuple(
-        alpha * sp.diff(new, s, order) + fitted_a * sp.factor(sp.diff(new, s, order) - sp.diff(old, s, order))
-        for order in range(3)
-    )
+    p, q = sp.symbols("p q")  # 1/(s + w_j) and 1/(s + w*_j), so that p - q = -beta p q
+    there = {p: 1 / (s + fitted_w + beta), q: 1 / (s + fitted_w)}
+
+    def contribution(order: int) -> sp.Expr:
+        new, old = (sp.diff(overlap_of_exponentials(), s, order).subs(s, 1 / each) for each in (p, q))
+        difference = -beta * p * q * sp.cancel((new - old) / (p - q))
+        return (alpha * new + fitted_a * difference).subs(there)
+
+    return contribution(0), contribution(1), contribution(2)
 
 
 def flow() -> tuple[Statement, ...]:
