@@ -61,6 +61,11 @@ class Check:
     reason: str
     passed: bool
 
+    @property
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Name and number of both sides."""
+        return (self.left_name, self.left), (self.right_name, self.right)
+
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return asdict(self)

@@ -4,89 +4,28 @@ plateaus   loss against gradient-flow time: the plateau, and the escape from it
 curse      escape time against memory: the flow, what theory says of it, and a network that was really trained
 landscape  the loss around the plateau with the flow's path on it
 
-Escape times are drawn as log10 tau on a linear axis with decades as labels, so 1e600000 is a number like any other.
-Figures are made without pyplot and leave matplotlib's settings as they were; saved twice, they give the same bytes.
 Colours are those of Okabe and Ito and the maps cividis and BrBG: colour-blind readers tell them apart.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from io import StringIO
-from math import ceil, floor
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
 
 import matplotlib
 import mpmath
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
-from numerics.arithmetic import Arb, Array, Float64
-from numerics.compiling import bind
-from numerics.landscape import Landscape
+from numerics.arithmetic import Array
+from numerics.relaxed import gorge_floor, relaxed_drop
 from numerics.trajectory import Trajectory
-from theory.plateau import NoPlateau, plateau, w
-from theory.problem import Problem
+from verify.finding import decade, log10
+from verify.picture import Picture, decade_ticks, style
 
 BLUE, ORANGE, GREEN, PINK, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#6b6b6b"
-STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "svg.hashsalt": "memcurse",
-    "pdf.compression": 6,
-}
-NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 GRID = 90  # points an axis of the landscape
-RELAXATIONS = 20  # Newton steps
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, the table that it shows, and what to say about it: caption below it, alt where it cannot be seen.
-
-    rows: one list an entry of the table, its cells strings or numbers, in the order of `columns`.
-    """
-
-    name: str
-    figure: Figure = field(repr=False)
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...] = field(repr=False)
-    caption: str
-    alt: str
-
-    def csv(self) -> str:
-        """The table as text; an empty cell is a number that does not exist."""
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([self.columns, *(["" if x is None else x for x in row] for row in self.rows)])
-        return text.getvalue()
-
-    @cached_property
-    def svg(self) -> str:
-        """The figure as an SVG document."""
-        text = StringIO()
-        with _style():
-            self.figure.savefig(text, format="svg", metadata=NOTHING)
-        return text.getvalue()
-
-    def save(self, folder: Path) -> None:
-        """Write NAME.svg, NAME.pdf and NAME.csv."""
-        (folder / f"{self.name}.svg").write_text(self.svg, "utf-8")
-        (folder / f"{self.name}.csv").write_text(self.csv(), "utf-8")
-        with _style():
-            empty = dict.fromkeys(("CreationDate", "Creator", "Producer"))
-            self.figure.savefig(folder / f"{self.name}.pdf", format="pdf", metadata=empty)
 
 
 @dataclass(frozen=True)
@@ -105,31 +44,11 @@ class CursePoint:
     error: str | None = None
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    with matplotlib.rc_context(STYLE):
-        yield
-
-
-def decade(n: float) -> str:
-    """10^n as text, n rounded to an integer.
-
-    >>> decade(-3)
-    '10⁻³'
-    """
-    return f"10{f'{n:.0f}'.translate(RAISED)}"
-
-
-def log10(value: str) -> float:
-    """log10 of a positive decimal string of any size."""
-    return float(mpmath.log10(mpmath.mpf(value)))
-
-
 def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
     """Loss J/J(0) against gradient-flow time for several cells; labels name them, in the order of the paths."""
     rows: list[tuple[str, ...]] = []
     named: list[tuple[float, float, str]] = []
-    with _style():
+    with style():
         figure = Figure(figsize=(8, 4.4), layout="constrained")
         axes = figure.subplots()
         shades = matplotlib.colormaps["cividis"](np.linspace(0.05, 0.8, max(len(paths), 2)))
@@ -152,7 +71,7 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
         bottom = min(bottom, lowest)
         axes.set_ylim(bottom - 0.14 * (top - bottom), top)
         _name_ends(axes, named)
-        _decades(axes.xaxis, *axes.get_xlim())
+        decade_ticks(axes.xaxis, *axes.get_xlim())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.4g} %"))
         axes.set_xlabel("gradient-flow time τ = learning rate × steps")
         axes.set_ylabel("loss J / J(0)")
@@ -185,7 +104,7 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
 
     two_w0: decimal, the slope of ln tau that theory predicts. axis: label of the memory, with its unit.
     """
-    with _style():
+    with style():
         figure = Figure(figsize=(8, 5.2), layout="constrained")
         axes = figure.subplots()
 
@@ -212,7 +131,7 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
         axes.set_ylim(low, high)
         if two_w0 is not None and len(flow[0]) > 1 and (span := flow[0][-1] - flow[0][0]) > 0:
             _guide(axes, flow, float(two_w0), 0.3 * span)
-        _decades(axes.yaxis, low, high)
+        decade_ticks(axes.yaxis, low, high)
         axes.set_xlabel(axis)
         axes.set_ylabel("escape time τ")
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
@@ -251,12 +170,6 @@ def _guide(axes: Axes, flow: tuple[Array, Array], two_w0: float, length: float) 
     )  # fmt: skip
 
 
-def _decades(axis: Any, low: float, high: float) -> None:
-    """Integers n at the ticks, labelled 10^n; minor ticks would be noise over so many decades."""
-    axis.set_major_locator(MaxNLocator(nbins=min(9, max(2, ceil(high - low))), integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda n, _: decade(n)))
-
-
 # ---- the landscape ------------------------------------------------------------------------------------------------
 
 
@@ -274,21 +187,21 @@ def landscape(path: Trajectory, label: str = "") -> Picture:
     height = np.ptp(amplitudes) or 1.0
     lowest, highest = amplitudes.min() - 0.5 * height, amplitudes.max() + 0.7 * height
     W, A = np.meshgrid(np.linspace(first, last, GRID), np.linspace(lowest, highest, GRID))
-    drop = _relaxed_drop(path, unit, W, A)
-    with _style():
+    drop = relaxed_drop(path, unit, W, A)
+    with style():
         figure = Figure(figsize=(8, 6.6), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _map(figure, top, W, A, drop, float(path.drop[-1]))
         top.plot(rates, amplitudes, color="white", linewidth=4)
         top.plot(rates, amplitudes, color=BLUE, linewidth=2)
-        gorge = _floor(problem, rates)
+        gorge = gorge_floor(problem, rates)
         if gorge is not None:
             bottom.plot(rates, gorge, color=ORANGE, linewidth=3.2, label="floor of the gorge, P²/N: the slow flow")
         bottom.plot(rates[1:], np.log10(path.drop[1:]), color=BLUE, label="gradient flow")
         _clock(top, bottom, path, rates, amplitudes)
         low = floor(np.log10(path.drop[_at(path, 0.5)])) - 3
         bottom.set_ylim(low, float(np.log10(path.drop[-1])) + 1.2)
-        _decades(bottom.yaxis, *bottom.get_ylim())
+        decade_ticks(bottom.yaxis, *bottom.get_ylim())
         bottom.set_xlim(last, first)
         bottom.set_xlabel("rate w of the unit that moves (1 / time), falling: its memory 1/w grows to the right")
         bottom.set_ylabel("loss gained, J(0) − J")
@@ -314,57 +227,6 @@ def landscape(path: Trajectory, label: str = "") -> Picture:
     on_map = [("map", None, *(f"{x:.6g}" for x in point)) for point in grid if np.isfinite(point[2])]
     columns = ("what", "log10_tau", "rate", "amplitude", "J(0) - J")
     return Picture("landscape", figure, columns, (*on_path, *on_map), caption, alt)
-
-
-def _relaxed_drop(path: Trajectory, unit: int, rates: Array, amplitudes: Array) -> Array:
-    """J(0) - J with `unit` held at (amplitude, rate) and the others relaxed; nan where that leads to no minimum.
-
-    Newton's method with the curvatures' absolute values, from the nearest state of the path, in the amplitudes and
-    rates of the other units; on the fit, of the matched ones only: the rate of a spare with amplitude 0 cannot relax.
-    """
-    problem, arithmetic = path.escape.problem, Float64()
-    m = problem.start.width
-    moving = [i for i in range(m) if i != unit and (problem.off_the_fit or i in problem.pairing)]
-    free = np.array([*moving, *(m + i for i in moving)], dtype=int)
-    held = np.array([unit, m + unit])
-    targets = np.column_stack([amplitudes.ravel(), rates.ravel()])
-    states = np.column_stack([path.amplitudes, path.rates])
-    spans = np.ptp(states[:, held], axis=0) + 1e-300
-    apart = (targets[:, None] - states[None][..., held]) / spans
-    with arithmetic.working():
-        surface = Landscape(problem, arithmetic)
-        fitted = np.concatenate([surface.fitted_a, surface.fitted_w])
-        y = states[(apart**2).sum(axis=-1).argmin(axis=1)] - fitted
-        y[:, held] = targets - fitted[held]
-        good = np.ones(len(y), dtype=bool)
-        for _ in range(RELAXATIONS if len(free) else 0):
-            gradient, hessian = surface.gradient_and_hessian(y[good])
-            curvatures, axes = np.linalg.eigh(hessian[:, free][:, :, free])
-            slopes = np.einsum("pij,pi->pj", axes, gradient[:, free])
-            change = -np.einsum("pij,pj->pi", axes, slopes / np.maximum(abs(curvatures), 1e-12))
-            change *= np.minimum(1, 0.3 / np.maximum(abs(change).max(axis=1), 1e-300))[:, None]
-            y[np.ix_(good, free)] += change
-            good[good] = (surface.units(y[good])[1] > 0).all(axis=1)
-        if len(free) and good.any():
-            gradient, hessian = surface.gradient_and_hessian(y[good])
-            least = np.linalg.eigvalsh(hessian[:, free][:, :, free])[:, 0]
-            good[good] = (least > 0) & (abs(gradient[:, free]) < 1e-7).all(axis=1)
-        out = np.full(len(y), np.nan)
-        for i in np.flatnonzero(good):
-            out[i] = surface.drop(y[i])
-    return out.reshape(rates.shape)
-
-
-def _floor(problem: Problem, rates: Array) -> Array | None:
-    """log10 of ||proj_V b||^2 + P^2/N (M13) at the rates, in balls since P cancels; None where there is no plateau."""
-    try:
-        surface = plateau(problem)
-    except NoPlateau:
-        return None
-    balls = Arb(40)
-    with balls.working():
-        (gain,) = bind((w,), [surface.gain + surface.fast_drop], balls)(balls.array(rates))
-        return np.array([float(x.log() / x.__class__(10).log()) for x in gain])
 
 
 def _map(figure: Figure, axes: Axes, W: Array, A: Array, drop: Array, most: float) -> None:

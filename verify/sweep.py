@@ -94,12 +94,17 @@ class StudyResult:
 
 
 def label(parameters: dict[str, str]) -> str:
-    """A cell's name for a person: 'lag = 8'.
+    """A cell's name for a person: the last part of every path swept, and the one before it where the last is an index.
 
-    >>> label({"target.terms.1.lag": "8"})
-    'lag = 8'
+    >>> label({"target.terms.1.lag": "8", "start.rates.1": "0.7"})
+    'lag = 8, rates.1 = 0.7'
     """
-    return ", ".join(f"{path.split('.')[-1]} = {value}" for path, value in parameters.items()) or "the cell"
+
+    def last(path: str) -> str:
+        parts = path.split(".")
+        return ".".join(parts[-2:] if parts[-1].isdecimal() else parts[-1:])
+
+    return ", ".join(f"{last(path)} = {value}" for path, value in parameters.items()) or "the cell"
 
 
 def run(

@@ -32,22 +32,17 @@ def print_simulations(simulations: Sequence[Simulated]) -> None:
         taus = terminal.short(each.flow, 12), found["escape_time"]
         cost = sum(run.steps for run in each.runs), f"{found['seconds']:.2f}"
         rows.append((label(each.parameters), *taus, *numbers, *cost, each.reason))
-    terminal.table("Direct simulation", columns, rows)
+    terminal.table("Direct simulation", columns, rows, sentences=1)
 
 
 def print_checks(checks: Sequence[Check]) -> None:
     """A line a check, with its tolerance and the reason for it."""
-
-    def side(name: str, value: str) -> str:
-        return f"{name}: {terminal.short(value, 12)}"
-
     columns = ("cell", "quantity", "one", "other", "difference", "tolerance", "", "why this tolerance")
     rows = [
         (
             check.cell,
             check.name,
-            side(check.left_name, check.left),
-            side(check.right_name, check.right),
+            *(terminal.stacked(name, terminal.short(value, 10)) for name, value in check.sides),
             check.difference,
             check.tolerance,
             "pass" if check.passed else "FAIL",
@@ -55,4 +50,4 @@ def print_checks(checks: Sequence[Check]) -> None:
         )
         for check in checks
     ]
-    terminal.table("Cross-checks", columns, rows)
+    terminal.table("Cross-checks", columns, rows, sentences=1)

@@ -9,14 +9,20 @@ from typing import Any
 Progress = Callable[..., None]
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table; None shows as a dash."""
+ROOM = 140  # characters of a terminal that a column of sentences needs
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], sentences: int = 0) -> None:
+    """Print a table; None shows as a dash. The last `sentences` columns are left out on a terminal without room."""
     cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
+        if Console().width < ROOM:
+            kept = len(columns) - sentences
+            columns, cells = columns[:kept], [row[:kept] for row in cells]
         shown = Table(title=title, title_justify="left")
         for column in columns:
             shown.add_column(column, overflow="fold")
@@ -28,6 +34,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for row in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def stacked(name: str, value: str | None) -> str:
+    """A name and its value in one cell of a table: one above the other on a terminal, elsewhere on one line."""
+    return f"{name}{chr(10) if sys.stdout.isatty() else ': '}{value}"
 
 
 def short(value: str | None, digits: int = 6, down: bool = False) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from numerics.relaxed import relaxed_drop
 from numerics.trajectory import trajectory
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
@@ -135,6 +136,6 @@ def test_the_map_is_the_loss_minimised_over_the_matched_unit(pictures):
 
 def test_the_path_lies_on_the_map_or_above_it(paths):
     path = paths[2]
-    relaxed = figures._relaxed_drop(path, 1, path.rates[:, 1], path.amplitudes[:, 1])
+    relaxed = relaxed_drop(path, 1, path.rates[:, 1], path.amplitudes[:, 1])
     assert (relaxed >= path.drop - 1e-12).all()
     assert relaxed[-1] == pytest.approx(0.05, rel=0.2)

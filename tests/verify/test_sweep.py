@@ -75,6 +75,16 @@ def test_json_has_the_names_that_were_agreed(study):
             assert (cell[name] is None) != (name in cell["guarantees"])
 
 
+@pytest.mark.parametrize(("paths", "name"), [
+    ((), "the cell"),
+    (("escape.drop",), "drop = 8"),
+    (("start.rates.1",), "rates.1 = 8"),
+    (("target.terms.1.lag", "start.amplitudes.10"), "lag = 8, amplitudes.10 = 8"),
+])
+def test_a_cell_is_named_by_what_is_swept(paths, name):
+    assert sweep.label(dict.fromkeys(paths, "8")) == name
+
+
 def test_a_cell_that_raises_is_recorded_and_the_rest_goes_on(study, monkeypatch):
     honest = sweep.escape_time
 
