@@ -121,8 +121,8 @@ def escape_time(
     problem:     drop in units of J (output^2 / input^2 * time); width m gives 2m equations (M5), (M6).
     digits:      significant decimal digits wanted of tau, 5 to 2000; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
-    max_steps, max_seconds: limits of the work; reaching one is an outcome. watch:       called with (tau before the
-    step, Step) after every accepted step of the finer run; tau = 0 begins it anew.
+    max_steps, max_seconds: limits of the work; reaching one is an outcome.
+    watch:       called with (tau before the step, Step) after every accepted step of the finer run; tau = 0: anew.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
     Raises TypeError or ValueError for an argument out of range; not escaping never raises.
@@ -163,9 +163,9 @@ def escape_time(
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
-            latest_shared = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
-            if latest_shared > shared:
-                shared, best = latest_shared, fine
+            agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
+            if agreed > shared:
+                shared, best = agreed, fine
             if shared >= digits:
                 break
         attempt += 1

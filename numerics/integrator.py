@@ -125,18 +125,16 @@ class Integrator:
 
     def _step_with_twin(self, twin: Discretised, y: Array, h: Any, guess: Array) -> Array:
         """Newton in float64, corrected at working precision; a twin that fails needlessly is left out for a while."""
-        if self._resting == 0:
-            try:
-                start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
-            except StepFailed:
-                self._resting = self._rest
-            else:
-                return self._correct(y, h, self._lift(start), factors, change)
-        Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
-        self._resting -= 1
-        if self._resting == self._rest - 1:  # the twin failed just now, and needlessly
-            self._rest *= 2
-        return Z
+        if self._resting:
+            self._resting -= 1
+            return self._newton(self._working, y, h, self._lift(guess), self.accuracy)[0]
+        try:
+            start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
+        except StepFailed:
+            Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
+            self._resting, self._rest = self._rest, 2 * self._rest  # it was the twin's fault, not the step's
+            return Z
+        return self._correct(y, h, self._lift(start), factors, change)
 
     def _newton(self, side: Discretised, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
         """Newton with fresh Jacobians at every stage, in the arithmetic of `side`, down to `accuracy` or to roundoff.
