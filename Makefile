@@ -32,8 +32,7 @@ help:
 	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest'"
 
 report: setup
-	@status=0; $(VENV)/bin/memcurse report $(STUDY) --out "$(OUT)" || status=$$?; \
-	if [ -f "$(OUT)/index.html" ]; then echo "The report is $$(cd "$(OUT)" && pwd)/index.html"; fi; exit $$status
+	@$(VENV)/bin/memcurse report $(STUDY) --out "$(OUT)"
 
 test: setup
 	$(RUN) pytest -m "not slow" -n auto --maxprocesses=$(WORKERS) $(ARGS)
