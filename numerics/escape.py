@@ -104,7 +104,7 @@ class Plan:
         twin = GradientFlow(problem, Float64()) if self.twin else None
         tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
         accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
-        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin)
+        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin, mixed=self.reserve == 0)
 
 
 def escape_time(

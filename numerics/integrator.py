@@ -9,9 +9,9 @@ over the step contracts only like h/(time left) and fails on a plateau. What mak
 
 - Scaled variables. Columns are scaled by the size of the displacement, rows by their largest entry, so that float64
   linear algebra serves numbers of any magnitude: signals of 1e-60 beside rates of order one.
-- Mixed precision. With a float64 twin of the system, Newton converges in float64 first; residuals at working precision
-  then correct it with the same factors, gaining some 12 digits each. Without a twin, or where the factors are too
-  inaccurate, Jacobian and factors are at working precision.
+- Mixed precision. Newton comes near with float64 factors: in float64 altogether where a twin of the system serves, else
+  with Jacobians at working precision. Residuals at working precision then correct it with the same factors, gaining
+  some 12 digits each. Where such factors are too inaccurate, they too are at working precision.
 - Tolerances are relative to each component's own size, max(|y_i|, max_j |Z_ji|): the small ones carry the memory.
 - The error estimate is the tail of the Legendre series of the step's polynomial (C2), of order s. The end point has
   order 2s - 1, so the tolerance on the estimate is about the square root of the accuracy wanted.
@@ -25,13 +25,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from numerics.arithmetic import Arithmetic, Array
+from numerics.arithmetic import Arithmetic, Array, Float64
 from numerics.collocation import Method, radau
 
 MOST_ITERATIONS = 12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
 CAREFUL = 1.25  # growth after a step at which Newton's method failed; allowed to recover by as much at every step
 POOR = 1e-3  # a correction that contracts less than this wants better factors
+FLOAT = Float64()
 
 
 class System(Protocol):
@@ -71,19 +72,12 @@ class Factors:
 
 
 class Discretised:
-    """A system with D of (C1) in its arithmetic: Z -> D Z, and D x I for the Newton matrix."""
+    """A system with D of (C1) in its arithmetic, and Z -> D Z."""
 
     def __init__(self, system: System, method: Method) -> None:
         self.system = system
         self.matrix = _reshaped(system.arithmetic, method.derivative)
         self.differentiate = system.arithmetic.linear(self.matrix)
-        self._lifted: dict[int, Array] = {}
-
-    def lifted(self, n: int) -> Array:
-        """D x I, shape (s n, s n), made once."""
-        if n not in self._lifted:
-            self._lifted[n] = np.kron(self.matrix, np.eye(n, dtype=int))
-        return self._lifted[n]
 
 
 def _reshaped(arithmetic: Arithmetic, matrix: Array) -> Array:
@@ -94,12 +88,19 @@ class Integrator:
     """Radau IIA steps for one system.
 
     tolerance: on the error estimate (C2), relative to each component. accuracy: relative size at which Newton's
-    corrections stop. twin: the same system in float64, or None where its numbers leave the float range.
+    corrections stop. twin: the same system in float64, or None where its numbers leave the float range. mixed: whether
+    float64 factors are worth a try; False where signals drown in float64 even after scaling.
     Counted: steps `accepted`, `rejected` (of which `failures` of Newton's method), Newton `iterations`.
     """
 
     def __init__(
-        self, system: System, stages: int, tolerance: float, accuracy: float, twin: System | None = None
+        self,
+        system: System,
+        stages: int,
+        tolerance: float,
+        accuracy: float,
+        twin: System | None = None,
+        mixed: bool = True,
     ) -> None:
         self.system, self.tolerance, self.accuracy = system, tolerance, accuracy
         self.arithmetic = system.arithmetic
@@ -108,46 +109,56 @@ class Integrator:
             self._working = Discretised(system, self.method)
             self._twin = Discretised(twin, self.method) if twin else None
             self._tail = self.arithmetic.linear(_reshaped(self.arithmetic, self.method.tail))
+        self._float_derivative = self.method.derivative.astype(float)
         self.native = self.arithmetic.name == "float64"
+        self._mixed = mixed and not self.native
         self.accepted = self.rejected = self.iterations = self.failures = 0
-        self._resting, self._rest = 0, 4  # steps for which the twin is left out, and for how many the next time
+        self._resting, self._rest = 0, 4  # steps without float64 factors, and how many they will be the next time
         self._contraction = 1.0  # of the last correction at working precision
 
     # ---- one step -------------------------------------------------------------------------------------------------
 
     def step(self, y: Array, h: Any, guess: Array) -> Step:
         """Solve (C1) from y with step size h; guess: float or working Z, shape (s, n). Raises StepFailed."""
-        if self._twin is None:
-            Z, *_ = self._newton(self._working, y, h, guess, self.accuracy)
-        else:
-            Z = self._step_with_twin(self._twin, y, h, guess)
+        Z = self._step_mixed(y, h, guess) if self._mixed else self._exactly(y, h, guess)
         return Step(h, y, self.arithmetic.midpoint(y + Z[-1]), Z, self._error(y, Z))
 
-    def _step_with_twin(self, twin: Discretised, y: Array, h: Any, guess: Array) -> Array:
-        """Newton in float64, corrected at working precision; a twin that fails needlessly is left out for a while."""
+    def _step_mixed(self, y: Array, h: Any, guess: Array) -> Array:
+        """Near the solution with float64 factors, then corrected; where these fail needlessly they rest for a while."""
         if self._resting:
             self._resting -= 1
-            return self._newton(self._working, y, h, self._lift(guess), self.accuracy)[0]
+            return self._exactly(y, h, guess)
         try:
-            start, factors, change = self._newton(twin, y.astype(float), float(h), guess, 1e-11)
+            if self._twin is not None:
+                near = self._newton(self._twin, y.astype(float), float(h), guess, 1e-11)
+            else:
+                near = self._newton(self._working, y, h, guess, 1e-5, FLOAT)
+            return self._correct(y, h, *near)
         except StepFailed:
-            Z, *_ = self._newton(self._working, y, h, self._lift(guess), self.accuracy)
-            self._resting, self._rest = self._rest, 2 * self._rest  # it was the twin's fault, not the step's
+            Z = self._exactly(y, h, guess)
+            self._resting, self._rest = self._rest, 2 * self._rest  # their fault, not the step's
             return Z
-        return self._correct(y, h, self._lift(start), factors, change)
 
-    def _newton(self, side: Discretised, y: Array, h: Any, Z: Array, accuracy: float) -> tuple[Array, Factors, float]:
+    def _exactly(self, y: Array, h: Any, guess: Array) -> Array:
+        """Newton at working precision throughout."""
+        return self._newton(self._working, y, h, self._lift(guess), self.accuracy)[0]
+
+    def _newton(
+        self, side: Discretised, y: Array, h: Any, Z: Array, accuracy: float, linear: Arithmetic | None = None
+    ) -> tuple[Array, Factors, float]:
         """Newton with fresh Jacobians at every stage, in the arithmetic of `side`, down to `accuracy` or to roundoff.
 
-        Returns Z, the last factors, and the relative change of Z since these were made.
+        linear: the arithmetic of the factors, if another. Returns Z, the last factors, and the relative change of Z
+        since these were made.
         """
         arithmetic = side.system.arithmetic
-        lifted = side.lifted(len(y)) / h
+        linear = linear or arithmetic
+        D = side.matrix if linear is arithmetic else self._float_derivative
         previous = np.inf
         for count in range(MOST_ITERATIONS):
             self.iterations += 1
             f, jacobian = side.system.rhs_and_jacobian(y + Z)
-            factors = _factorise(arithmetic, lifted.copy(), jacobian, Z)
+            factors = _factorise(linear, D, h, jacobian, Z)
             correction = factors.solve((f - side.differentiate(Z) / h) / factors.rows)
             Z = arithmetic.midpoint(Z + factors.columns * correction)
             size = _relative(correction, factors.columns, y)
@@ -165,23 +176,24 @@ class Integrator:
         change: of Z since the factors were made; they cannot contract by less, nor by much less than in the last step.
         """
         previous, contraction = None, max(self._contraction, 10 * change)
+        Z = self._lift(Z)
         for _ in range(MOST_ITERATIONS):
             self.iterations += 1
             residual = self.system.rhs(y + Z) - self._working.differentiate(Z) / h
-            correction = factors.solve((residual / factors.rows).astype(float))
+            correction = factors.solve(residual / factors.rows)
             Z = self.arithmetic.midpoint(Z + self._lift(factors.columns * correction))
-            size = _relative(correction, factors.columns, y.astype(float))
+            size = _relative(correction, factors.columns, y.astype(factors.columns.dtype))
             if previous is not None:
                 contraction = self._contraction = size / previous
             if size * contraction * 10 < self.accuracy:
                 return Z
             if not size < 1 or (previous is not None and contraction > POOR):
-                return self._newton(self._working, y, h, Z, self.accuracy)[0]
+                break
             previous = size
         raise StepFailed
 
-    def _lift(self, floats: Array) -> Array:
-        return self.arithmetic.array(floats.ravel()).reshape(floats.shape)
+    def _lift(self, Z: Array) -> Array:
+        return self.arithmetic.array(Z.ravel()).reshape(Z.shape) if Z.dtype == float and not self.native else Z
 
     def _error(self, y: Array, Z: Array) -> float:
         """(C2), relative to the size of each component."""
@@ -248,16 +260,20 @@ class Integrator:
         return self.step(step.before, h, inside.astype(stages.dtype) @ stages)
 
 
-def _factorise(arithmetic: Arithmetic, matrix: Array, jacobian: Array, Z: Array) -> Factors:
-    """LU of matrix - blockdiag(jacobian), scaled; matrix = D x I / h is overwritten."""
+def _factorise(linear: Arithmetic, D: Array, h: Any, jacobian: Array, Z: Array) -> Factors:
+    """LU of D/h x I - blockdiag(jacobian), scaled first and then factorised in the arithmetic `linear`, that of D."""
     s, n = Z.shape
     columns = abs(Z).max(axis=0)
     columns[columns == 0] = 1
-    blocks = matrix.reshape(s, n, s, n)
-    np.einsum("iaib->iab", blocks)[...] -= jacobian
-    blocks *= columns
-    largest = abs(matrix).max(axis=1, keepdims=True)
-    scaled, rows = matrix / largest, largest.reshape(s, n)
+    diagonal, blocks = columns / h, jacobian * columns
+    rows = np.maximum(abs(blocks).max(axis=2), diagonal)
+    diagonal, blocks = diagonal / rows, blocks / rows[:, :, None]
+    if single := D.dtype == float:
+        diagonal, blocks = diagonal.astype(float), blocks.astype(float)
+    matrix = np.zeros((s, n, s, n), dtype=D.dtype)
+    for i in range(n):
+        matrix[:, i, :, i] = D * diagonal[:, i, None]
+    np.einsum("iaib->iab", matrix)[...] -= blocks
 
     def failing(call: Callable[[Array], Any], argument: Array) -> Any:
         try:
@@ -265,8 +281,13 @@ def _factorise(arithmetic: Arithmetic, matrix: Array, jacobian: Array, Z: Array)
         except ZeroDivisionError as singular:  # some arithmetics notice when factorising, some when solving
             raise StepFailed from singular
 
-    solve = failing(arithmetic.solver, scaled)
-    return Factors(lambda right: failing(solve, right.ravel()).reshape(s, n), columns, rows)
+    solve = failing(linear.solver, matrix.reshape(s * n, s * n))
+
+    def solution(right: Array) -> Array:
+        flat = right.ravel()
+        return failing(solve, flat.astype(float) if single else flat).reshape(s, n)
+
+    return Factors(solution, columns, rows)
 
 
 def _relative(correction: Array, columns: Array, y: Array) -> float:
