@@ -29,6 +29,8 @@ from theory.problem import Problem
 FEWEST_DIGITS, MOST_DIGITS = 5, 2000
 FLOAT_DIGITS = 12  # float64 is asked for at most this many
 GUARD = 15  # working digits beyond those wanted
+PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/2th power of what is left
+HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
 ROUNDS = 4  # of tightening before fewer digits are reported
 
 
@@ -104,7 +106,7 @@ class Plan:
         twin = GradientFlow(problem, Float64()) if self.twin else None
         tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
         accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
-        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin, mixed=self.reserve == 0)
+        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin)
 
 
 def escape_time(
@@ -149,15 +151,17 @@ def escape_time(
 
     on_fit = problem.off_the_fit is None
     ranged = on_fit and fits_float64(problem)
-    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS, 0 if on_fit else 10, ranged)
+    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS, 0 if on_fit else 15, ranged)
     setup, shared, attempt, best = 0.0, -1, 0, None
     while attempt < ROUNDS:
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
+        limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
         coarse = run(*prepared[0], limits)
-        if 2.5 * coarse.cancellation > plan.reserve and coarse.outcome in (Outcome.escaped, Outcome.failed):
-            plan = Plan(plan.digits, False, math.ceil(3 * coarse.cancellation), False)
+        if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
+            reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
+            plan = Plan(plan.digits, False, reserve, False)
             continue
         fine = run(*prepared[1], limits, watch) if coarse.outcome is Outcome.escaped else coarse
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):

@@ -59,7 +59,7 @@ class Step:
 
 
 class StepFailed(ArithmeticError):
-    """Newton's method did not converge for this step size."""
+    """Newton's method did not converge, or roundoff rejects too many steps."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Integrator:
     tolerance: on the error estimate (C2), relative to each component. accuracy: relative size at which Newton's
     corrections stop. twin: the same system in float64, or None where its numbers leave the float range. mixed: whether
     float64 factors are worth a try; False where signals drown in float64 even after scaling.
-    Counted: steps `accepted`, `rejected` (of which `failures` of Newton's method), Newton `iterations`.
+    Counted: steps `accepted` and `rejected`, Newton `iterations`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Integrator:
         self._float_derivative = self.method.derivative.astype(float)
         self.native = self.arithmetic.name == "float64"
         self._mixed = mixed and not self.native
-        self.accepted = self.rejected = self.iterations = self.failures = 0
+        self.accepted = self.rejected = self.iterations = 0
         self._resting, self._rest = 0, 4  # steps without float64 factors, and how many they will be the next time
         self._contraction = 1.0  # of the last correction at working precision
 
@@ -213,13 +213,14 @@ class Integrator:
         last: Step | None = None
         grow = GROW
         while True:
+            if self.native and self.rejected > 30 + self.accepted / 5:
+                raise StepFailed  # roundoff rules; more digits are needed
             try:
                 step = self.step(y, h, self._predict(last, h, y))
             except StepFailed:
                 self.rejected += 1
-                self.failures += 1
                 h, grow = h / 4, CAREFUL
-                if h < smallest or (self.native and self.failures > 20 + self.accepted / 4):
+                if h < smallest:
                     raise
                 continue
             ratio = max(step.error / self.tolerance, 1e-30)

@@ -100,12 +100,15 @@ class Landscape:
         return self.bump_loss - self.gain(y)
 
     def cancellation(self, y: Array) -> float:
-        """Digits lost in the sums over units of (D1): log10 of sum |terms| over |sum|, worst unit and order; >= 0."""
+        """Digits lost in the sums over units of (D1): log10 of the largest sum |terms| over the largest |sum|; >= 0.
+
+        The largest, over units, of either: on a plateau a matched unit sees far less than the spare, and may.
+        """
         rates, terms = self._excess_terms(y)
         worst = 0.0
         for term, B in zip(terms, self._bump[1](rates), strict=True):
-            kept = abs(term.sum(axis=-1)) + abs(B)
-            for size, left in zip(abs(term).sum(axis=-1), kept, strict=True):
-                if left > 0 and size > left:
-                    worst = max(worst, float(np.log10(float(size / left))))
+            size = max(abs(term).sum(axis=-1))
+            left = max(abs(term.sum(axis=-1)) + abs(B))
+            if size > left > 0:
+                worst = max(worst, float(np.log10(float(size / left))))
         return worst

@@ -44,11 +44,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a run stops at the latest: gradient-flow time, accepted steps, and a time.perf_counter() deadline."""
+    """Where a run stops at the latest: gradient-flow time, accepted steps, a time.perf_counter() deadline, and the
+    digits that may be lost to cancellation before the run is not worth going on.
+    """
 
     tau_max: sp.Rational | None = None
     max_steps: int = 20_000
     deadline: float = math.inf
+    cancellation: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,14 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                 if latest is not None and clock.tau > latest:
                     return end(Outcome.tau_max)
                 if integrator.accepted % LOOK_EVERY == LOOK_EVERY - 1:
-                    if landscape.problem.off_the_fit:
-                        cancellation = max(cancellation, landscape.cancellation(y))
                     if minimum := _minimum(flow, y):
                         return end(Outcome.stationary, minimum)
                     runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
                     if runaway_since is not None and clock.tau > 100 * runaway_since:
                         return end(Outcome.runaway)
+                    cancellation = max(cancellation, landscape.cancellation(y))
+                    if cancellation > limits.cancellation:
+                        return end(Outcome.failed, reason="cancellation has outgrown the working precision")
                 if integrator.accepted >= limits.max_steps - 1:
                     return end(Outcome.stopped, reason=f"max_steps = {limits.max_steps} came before the escape")
                 if time.perf_counter() > limits.deadline:
