@@ -1,4 +1,4 @@
-r"""Lower bounds on the escape time, evaluated in balls: what no gradient flow and no momentum method can beat.
+r"""Lower bounds on the escape time, in balls: what no gradient flow, and no momentum method from rest, can beat.
 
     tau_0 >= (w_min - w_e)^2 / D(w_e, s)  wherever 0 < s < w_e < w_min and D <= drop                       (M21)
     tau_0 >= (w_min - w_e) / sqrt(2 D(w_e, s)) = sqrt( (M21) / 2 )                                          (M22)

@@ -9,7 +9,7 @@ derivative D Z,
 
 D restricted to 1..s is A^{-1}, the inverse of the Runge-Kutta matrix. The end point c_s = 1 has order 2s - 1. The
 estimate takes the last two Legendre coefficients, since one alone may pass through zero as the step grows; a tenth is
-about their ratio where steps are chosen well. Source of the method: Radau IIA is classical; the forms (C1), (C2)
+about their ratio where steps are chosen well. Radau IIA is the collocation method with these nodes; (C1), (C2) are
 derived here from Lagrange's interpolation formula.
 """
 

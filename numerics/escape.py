@@ -5,8 +5,8 @@ r"""Escape times: how long gradient flow sits on the plateau.
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
 together until they do. float64 serves up to 12 digits where the start is on the fit and its signals fit the range;
 Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
-those wanted, 15 more, and off the fit a reserve for the cancellation measured in the sums over units: a run that
-outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
+those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
+merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
 
 import math
@@ -21,7 +21,7 @@ from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator
-from numerics.run import Limits, Outcome, Run, Watch, run
+from numerics.run import MOST_STEPS, Limits, Outcome, Run, Watch, run
 from numerics.stationary import Minimum
 from theory.exact import positive
 from theory.problem import Problem
@@ -114,7 +114,7 @@ def escape_time(
     *,
     digits: int = 20,
     tau_max: Any = None,
-    max_steps: int = 20_000,
+    max_steps: int = MOST_STEPS,
     max_seconds: float = math.inf,
     watch: Watch | None = None,
 ) -> EscapeTime:
@@ -128,7 +128,8 @@ def escape_time(
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
     Raises TypeError or ValueError for an argument out of range; not escaping never raises.
-    Source: the hitting time of Li, Han, E, Li, ICLR 2021, for the reduced parameters (a, w); definition as in (M12).
+    Source: the hitting time of Li, Han, E, Li, ICLR 2021, second-hand, for the reduced parameters (a, w); they have
+    |J - J(0)|, which is the same since J falls.
 
     >>> from theory.kernels import Exponential, Gaussian
     >>> from theory.problem import Target
@@ -138,8 +139,8 @@ def escape_time(
     '42.5955386593801'
     """
     check_digits(digits)
-    if max_steps < 1:
-        raise ValueError(f"max_steps must be >= 1, got {max_steps!r}; leave it out for the default")
+    if type(max_steps) is not int or max_steps < 1:
+        raise ValueError(f"max_steps must be >= 1 and an int, got {max_steps!r}; leave it out for the default")
     if not max_seconds > 0:
         raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
     latest = None if tau_max is None else positive(tau_max, "tau_max", "for the flow to run at all")

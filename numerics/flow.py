@@ -3,7 +3,7 @@
     y' = -grad J ,  Jacobian -Hess J                                                                         (M8)
 
 float64 holds the flow while every signal the units act on stays inside its range: the bump's transform B(w*) at matched
-rates, and B(w)^2, which moves a spare, at the others. Its square root of the smallest float is the limit of plateaus.
+rates, and B(w)^2, which moves a spare, at the others. So plateaus end where a squared signal would underflow.
 """
 
 import flint

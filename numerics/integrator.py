@@ -15,7 +15,8 @@ over the step contracts only like h/(time left) and fails on a plateau. What mak
 - Tolerances are relative to each component's own size, max(|y_i|, max_j |Z_ji|): the small ones carry the memory.
 - The error estimate is the tail of the Legendre series of the step's polynomial (C2), of order s. The end point has
   order 2s - 1, so the tolerance on the estimate is about the square root of the accuracy wanted.
-- Steps are predicted from the last two errors (Gustafsson, ACM TOMS 17 (1991) 533; his idea, our constants).
+- Steps are predicted from the last two errors, Gustafsson's predictive controller for implicit methods (ACM TOMS 20
+  (1994) 496, cited second-hand; his idea, our constants).
 - The dense output has stage order only; an event is located by repeating the step with another h.
 """
 
@@ -232,8 +233,8 @@ class Integrator:
             if last is not None and last.error > 0 and step.error > 0:
                 trend = float(step.h / last.h) * (last.error / step.error) ** (1 / self.method.stages)
                 factor = min(factor, factor * max(trend, SHRINK))
-            yield step
             self.accepted += 1
+            yield step
             last, y = step, step.after
             h = step.h * min(grow, max(SHRINK, factor))
             grow = min(GROW, grow * CAREFUL)

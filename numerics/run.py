@@ -25,6 +25,7 @@ from numerics.integrator import Integrator, Step, StepFailed
 from numerics.landscape import Landscape
 from numerics.stationary import Minimum, have_merged, merged_trap, might_trap, trap
 
+MOST_STEPS = 20_000
 LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
 TRAP_DIGITS = 40
 Watch = Callable[[Any, Step], None]
@@ -49,7 +50,7 @@ class Limits:
     """
 
     tau_max: sp.Rational | None = None
-    max_steps: int = 20_000
+    max_steps: int = MOST_STEPS
     deadline: float = math.inf
     cancellation: float = math.inf
 
@@ -100,7 +101,7 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                 clock.advance(step.h)
                 if latest is not None and clock.tau > latest:
                     return end(Outcome.tau_max)
-                if integrator.accepted % LOOK_EVERY == LOOK_EVERY - 1:
+                if integrator.accepted % LOOK_EVERY == 0:
                     if minimum := _minimum(flow, y):
                         return end(Outcome.stationary, minimum)
                     runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
@@ -109,7 +110,7 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                     cancellation = max(cancellation, landscape.cancellation(y))
                     if cancellation > limits.cancellation:
                         return end(Outcome.failed, reason="cancellation has outgrown the working precision")
-                if integrator.accepted >= limits.max_steps - 1:
+                if integrator.accepted >= limits.max_steps:
                     return end(Outcome.stopped, reason=f"max_steps = {limits.max_steps} came before the escape")
                 if time.perf_counter() > limits.deadline:
                     return end(Outcome.stopped, reason="max_seconds came before the escape")

@@ -5,7 +5,7 @@ r"""The scaling law over a sweep of memories: with which exponent does the escap
     what (M14) says of them       ln tau = 2 w0 L - 2 ln L + const + O(1/L) ,  so both tend to 2 w0         (F7)
 
 From below, like 2 w0 - 2/L and faster than that while the leading order is poor: compare with the same slopes of the
-slow-flow integral, which are exact to many digits, rather than with 2 w0. Logarithms are taken of decimal strings in
+slow-flow integral, which are known to many digits, rather than with 2 w0. Logarithms are taken of decimal strings in
 extended range, so tau ~ 10^600000 is a number like any other. Cells that did not escape are left out.
 
 (F5), (F6) are definitions, (F7) a corollary of (M14) of mathematics.md. Guarantee: estimated, like the escape times.

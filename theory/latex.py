@@ -8,7 +8,8 @@ import sympy as sp
 
 @dataclass(frozen=True)
 class Statement:
-    """left = right, with the object it belongs to ("loss", "gradient", ...) and its number in mathematics.md.
+    """left = right, with the object it belongs to ("loss", "gradient", ...) and its number: M… in
+    mathematics.md, others in the module that derives it.
 
     relation: LaTeX for what stands between the two sides; a bound has another one than "=".
     """

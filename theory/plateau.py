@@ -25,7 +25,8 @@ h(s) = (s - r_q)^2 A_q(s),
     c(w) =  2 r_q A_q(w) A_q(-r_q) / (w + r_q)                     on   e^{-r_q t} ,  r_q another spare      (P3)
 
 The most one spare unit can gain over the start is the reachable drop, ||proj_V b||^2 + max_{0 < w <= w0} P^2/N.
-(M13), (M14) and (P1)-(P3) are derived here, and exact. The tests check (P3) and the product formula for N.
+All derived here. (P1)-(P3) and N are identities, tested; (M13) eliminates the fast directions and (M14) is for long
+memory, so what follows from them is estimated.
 """
 
 from dataclasses import dataclass

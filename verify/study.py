@@ -22,6 +22,7 @@ from typing import Any, cast, get_args
 import sympy as sp
 
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
+from numerics.run import MOST_STEPS
 from numerics.slow_flow import drop_from_fraction
 from theory.kernels import KINDS, Kernel
 from theory.problem import Problem, Target
@@ -69,7 +70,7 @@ class Limits:
     """Where a cell stops at the latest: gradient-flow time (exact), accepted steps, seconds."""
 
     tau_max: sp.Rational | None = None
-    max_steps: int = 100_000
+    max_steps: int = MOST_STEPS
     max_seconds: float = inf
 
 

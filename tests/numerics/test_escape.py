@@ -2,6 +2,7 @@
 
 import pickle
 import tomllib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+import numerics.escape
 from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.compiling import evaluate
 from numerics.escape import EscapeTime, escape_time
@@ -198,7 +200,7 @@ def test_a_negative_bump_makes_units_run_away():
         ({"digits": 10**9}, "digits must be from 5 to 2000"),
         ({"digits": 12.0}, "digits must be an int, got 12.0"),
         ({"digits": True}, "digits must be an int, got True"),
-        ({"max_steps": 0}, "max_steps must be >= 1, got 0"),
+        ({"max_steps": 0}, "max_steps must be >= 1 and an int, got 0"),
         ({"max_seconds": -1}, "max_seconds must be > 0, got -1"),
         ({"tau_max": "-3"}, "tau_max must be > 0"),
         ({"tau_max": 0.5}, "tau_max must be exact, got the float 0.5"),
@@ -255,3 +257,35 @@ def test_the_event_is_located_to_the_digits_claimed():
     with arithmetic.working():
         fallen = evaluate(problem.initial_loss - there.initial_loss, arithmetic)
     assert agree(fallen, Fraction(1, 20), 22)
+
+
+@pytest.mark.parametrize("digits", [10, 15])
+def test_only_digits_that_two_runs_share_are_claimed(digits, monkeypatch):
+    """Every coarse run is off by 3e-8: 7 digits are shared, however many are asked, however often it is tightened."""
+    honest = numerics.escape.run
+
+    def off(flow, integrator, limits, *watch):
+        found = honest(flow, integrator, limits, *watch)
+        if watch:
+            return found
+        with flow.arithmetic.working():
+            return replace(found, tau=found.tau * (1 + 3e-8))
+
+    monkeypatch.setattr(numerics.escape, "run", off)
+    found = escape_time(pair("8"), digits=digits)
+    assert found.outcome is Outcome.escaped and found.digits == 7
+    assert found.tau == "15.02590"
+
+
+def test_steps_are_those_taken():
+    seen = []
+    found = escape_time(pair("8"), digits=10, watch=lambda tau, step: seen.append(tau))
+    assert found.steps == len(seen)
+    assert escape_time(pair("8"), digits=10, max_steps=5).steps == 5
+
+
+def test_a_run_that_cancels_is_repeated_with_the_reserve_measured(monkeypatch):
+    """Working digits: 8 wanted, 15 of guard, and at least 2.5 for each of the 12 that cancel."""
+    monkeypatch.setattr("numerics.landscape.Landscape.cancellation", lambda self, y: 12.0)
+    found = escape_time(pair("8", "0.02", (("0.5", 1), ("0.5", "1.3"))), digits=8)
+    assert int(found.arithmetic.removeprefix("arb, ").removesuffix(" digits")) >= 8 + 15 + 30

@@ -114,7 +114,7 @@ def test_a_tighter_tolerance_gives_more_digits_by_superconvergence():
 
 
 def test_a_poor_twin_costs_time_but_not_digits():
-    """A twin with a wrong Jacobian and residual must not leave a trace in the result."""
+    """A twin with a wrong right-hand side must not leave a trace in the result."""
 
     class Wrong(Logistic):
         def rhs(self, y):
@@ -139,3 +139,25 @@ def test_counts_add_up():
     _, integrator = integrated(Arb(30), 10)
     assert integrator.accepted > 5
     assert integrator.iterations >= integrator.accepted + integrator.rejected
+
+
+def test_the_error_estimate_is_the_larger_of_both_coefficients():
+    integrator = Integrator(Logistic(Float64()), 6, 1e-6, 1e-12)
+    c = integrator.method.float_nodes[1:, None]
+    assert integrator._error(np.array([1.0]), c**5) == pytest.approx(1 / 2520)  # z_6 = 0: the smaller would be 0
+    assert integrator._error(np.array([0.5, 1e-9]), np.hstack([0 * c, 1e-9 * c**5])) == pytest.approx(1 / 2520)
+
+
+def test_the_mixed_newton_reaches_the_accuracy_asked():
+    """Accuracies one digit apart, so that a stopping rule looser by 1e3 shows whatever the contraction is."""
+    arithmetic = Arb(80)
+    with arithmetic.working():
+        y, h = arithmetic.array([0.25]), arithmetic.number(1)
+
+        def solve(accuracy):
+            integrator = Integrator(Logistic(arithmetic), 9, 1.0, accuracy, Logistic(Float64()))
+            return integrator.step(y, h, np.full((9, 1), 0.1)).after[0]
+
+        exact = solve(1e-70)
+        for digits in range(14, 44):
+            assert abs(solve(10.0**-digits) - exact) < flint.arb(10) ** -digits, digits

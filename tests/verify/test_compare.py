@@ -112,3 +112,39 @@ def test_a_study_without_any_row_is_an_error(computed):
     lost = CellResult({}, result.cells[0].problem, error="lost")
     with pytest.raises(ValueError, match="supports no cross-check"):
         checks(study, replace(result, cells=(lost,)), ())
+
+
+@pytest.mark.parametrize(("error", "failing"), [("1e-3", 2), ("1e-28", 1)])
+def test_one_wrong_component_of_the_gradient_fails(computed, monkeypatch, error, failing):
+    """1e-3 shows against backpropagation too; 1e-28 only between the arithmetics."""
+    study, result, _, _ = computed
+    honest = verify.compare._gradient
+
+    def wrong(problem, arithmetic):
+        found = honest(problem, arithmetic)
+        if arithmetic.name == "mpmath":
+            found[-1] *= 1 + arithmetic.context.mpf(error)
+        return found
+
+    monkeypatch.setattr(verify.compare, "_gradient", wrong)
+    rows = checks(study, replace(result, cells=result.cells[:1]), ())
+    compared = [*named(rows, "gradient, worst component", "mpmath"), *named(rows, "gradient, as a vector", "")]
+    assert [row.passed for row in compared] == [False] * failing + [True] * (2 - failing)
+
+
+@pytest.mark.parametrize(("name", "factor", "right"), [("eta_order", 1.04, "measured"), ("dt_order", 1.06, "measured")])
+def test_orders_outside_their_tolerance_fail(computed, name, factor, right):
+    study, result, simulations, _ = computed
+    found = replace(simulations[0].found, **{name: {"eta_order": 1, "dt_order": 2}[name] * factor})
+    rows = checks(study, replace(result, cells=result.cells[:1]), (replace(simulations[0], found=found),))
+    assert not named(rows, f"order in {name[:-6]}", right)[0].passed
+
+
+@pytest.mark.parametrize("digits", [10, 12])
+def test_float64_is_not_compared_with_itself(computed, digits):
+    study, result, _, _ = computed
+    cell = result.cells[0]
+    native = escape_time(cell.problem, digits=digits)
+    assert native.arithmetic == "float64"
+    rows = checks(study, replace(result, cells=(changed(cell, escape=native),)), ())
+    assert not named(rows, "escape time", "float64")
