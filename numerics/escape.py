@@ -26,11 +26,12 @@ from numerics.stationary import Minimum
 from theory.exact import positive
 from theory.problem import Problem
 
-FEWEST_DIGITS, MOST_DIGITS = 5, 2000
+FEWEST_DIGITS, MOST_DIGITS = 5, 150
 FLOAT_DIGITS = 12  # float64 is asked for at most this many
 GUARD = 15  # working digits beyond those wanted
 PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/2th power of what is left
 HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
+MOST_FAINT = 300  # digits between J(0) and the drop
 ROUNDS = 4  # of tightening before fewer digits are reported
 
 
@@ -100,13 +101,13 @@ class Plan:
         if self.native:
             flow = GradientFlow(problem, Float64())
             tolerance = min(max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-8), 1e-5)
-            return flow, Integrator(flow, 9, tolerance, 10.0 ** -(self.digits + 1))
+            return flow, Integrator(flow, 9, tolerance, 10.0 ** -(self.digits + 1), copies=flow.copies)
         working: Arithmetic = Arb(self.digits + GUARD + self.reserve + (2 if fine else -1))
         flow = GradientFlow(problem, working)
         twin = GradientFlow(problem, Float64()) if self.twin else None
         tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
         accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
-        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin)
+        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin, flow.copies)
 
 
 def escape_time(
@@ -121,7 +122,7 @@ def escape_time(
     """First gradient-flow time tau with J(0) - J(tau) > problem.drop.
 
     problem:     drop in units of J (output^2 / input^2 * time); width m gives 2m equations (M5), (M6).
-    digits:      significant decimal digits wanted of tau, 5 to 2000; the working precision is higher.
+    digits:      significant decimal digits wanted of tau, 5 to 150; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
     watch:       called with (tau before the step, Step) after every accepted step of the finer run; tau = 0: anew.
@@ -152,7 +153,13 @@ def escape_time(
 
     on_fit = problem.off_the_fit is None
     ranged = on_fit and fits_float64(problem)
-    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS, 0 if on_fit else 15, ranged)
+    faint = _faintness(problem)
+    if faint > MOST_FAINT:
+        setup = time.perf_counter() - began
+        reason = f"the drop is 1e-{faint} of the loss; below 1e-{MOST_FAINT} of it nothing is resolved"
+        return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
+    reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
+    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
     setup, shared, attempt, best = 0.0, -1, 0, None
     while attempt < ROUNDS:
         now = time.perf_counter()
@@ -198,6 +205,14 @@ def _unreachable(problem: Problem) -> bool:
     arithmetic = Arb(60)
     with arithmetic.working():
         return bool(evaluate(problem.drop, arithmetic) >= evaluate(loss, arithmetic))
+
+
+def _faintness(problem: Problem) -> int:
+    """Decimal digits by which the drop is smaller than J(0), which its closed form must resolve."""
+    arithmetic = Arb(60)
+    with arithmetic.working():
+        ratio = evaluate(problem.initial_loss, arithmetic) / evaluate(problem.drop, arithmetic)
+        return max(0, math.ceil(float((ratio.log() / flint.arb(10).log()).mid())))
 
 
 def _shared_digits(x: Any, y: Any, most: int) -> int:

@@ -23,6 +23,7 @@ class GradientFlow:
     def __init__(self, problem: Problem, arithmetic: Arithmetic) -> None:
         self.arithmetic = arithmetic
         self.landscape = Landscape(problem, arithmetic)
+        self.copies = _copies(problem)
 
     def rhs(self, y: Array) -> Array:
         """-grad J, shape (..., 2m)."""
@@ -32,6 +33,18 @@ class GradientFlow:
         """-grad J and -Hess J, shapes (..., 2m) and (..., 2m, 2m)."""
         gradient, hessian = self.landscape.gradient_and_hessian(y)
         return -gradient, -hessian
+
+
+def _copies(problem: Problem) -> tuple[tuple[int, int], ...]:
+    """(component, earlier component) of units that start alike: the flow keeps them alike, roundoff would not."""
+    m = problem.start.width
+    seen: dict[object, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for unit, alike in enumerate(zip(problem.start.units, problem.reference, strict=True)):
+        first = seen.setdefault(alike, unit)
+        if first != unit:
+            pairs += [(unit, first), (m + unit, m + first)]
+    return tuple(pairs)
 
 
 def fits_float64(problem: Problem) -> bool:

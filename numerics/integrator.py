@@ -89,8 +89,8 @@ class Integrator:
     """Radau IIA steps for one system.
 
     tolerance: on the error estimate (C2), relative to each component. accuracy: relative size at which Newton's
-    corrections stop. twin: the same system in float64, or None where its numbers leave the float range. mixed: whether
-    float64 factors are worth a try; False where signals drown in float64 even after scaling.
+    corrections stop. twin: the same system in float64, or None where its numbers leave the float range. copies: pairs
+    (component, an earlier one) that are equal along the solution, and are kept so where that is unstable.
     Counted: steps `accepted` and `rejected`, Newton `iterations`.
     """
 
@@ -101,7 +101,7 @@ class Integrator:
         tolerance: float,
         accuracy: float,
         twin: System | None = None,
-        mixed: bool = True,
+        copies: tuple[tuple[int, int], ...] = (),
     ) -> None:
         self.system, self.tolerance, self.accuracy = system, tolerance, accuracy
         self.arithmetic = system.arithmetic
@@ -112,7 +112,7 @@ class Integrator:
             self._tail = self.arithmetic.linear(_reshaped(self.arithmetic, self.method.tail))
         self._float_derivative = self.method.derivative.astype(float)
         self.native = self.arithmetic.name == "float64"
-        self._mixed = mixed and not self.native
+        self._copies = copies
         self.accepted = self.rejected = self.iterations = 0
         self._resting, self._rest = 0, 4  # steps without float64 factors, and how many they will be the next time
         self._contraction = 1.0  # of the last correction at working precision
@@ -121,7 +121,9 @@ class Integrator:
 
     def step(self, y: Array, h: Any, guess: Array) -> Step:
         """Solve (C1) from y with step size h; guess: float or working Z, shape (s, n). Raises StepFailed."""
-        Z = self._step_mixed(y, h, guess) if self._mixed else self._exactly(y, h, guess)
+        Z = self._exactly(y, h, guess) if self.native else self._step_mixed(y, h, guess)
+        for copy, original in self._copies:
+            Z[:, copy] = Z[:, original]
         return Step(h, y, self.arithmetic.midpoint(y + Z[-1]), Z, self._error(y, Z))
 
     def _step_mixed(self, y: Array, h: Any, guess: Array) -> Array:

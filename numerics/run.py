@@ -20,6 +20,7 @@ import numpy as np
 import sympy as sp
 
 from numerics.arithmetic import Arb, Array, Float64
+from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, Step, StepFailed
 from numerics.landscape import Landscape
@@ -28,6 +29,7 @@ from numerics.stationary import Minimum, have_merged, merged_trap, might_trap, t
 MOST_STEPS = 20_000
 LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
 TRAP_DIGITS = 40
+STUCK = 1e-7  # relative change of the event's time at which Newton's method may end by not getting any better
 Watch = Callable[[Any, Step], None]
 
 
@@ -78,8 +80,8 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
     """
     arithmetic, landscape = flow.arithmetic, flow.landscape
     with arithmetic.working(), Float64().working():
-        target = arithmetic.number(landscape.problem.drop)
-        latest = None if limits.tau_max is None else arithmetic.number(limits.tau_max)
+        target = evaluate(landscape.problem.drop, arithmetic)
+        latest = None if limits.tau_max is None else evaluate(limits.tau_max, arithmetic)
         clock, y, dropped = Clock(arithmetic), landscape.start, arithmetic.number(0)
         cancellation, runaway_since = 0.0, None
 
@@ -147,16 +149,20 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
         crossed = landscape.drop(step.before + (row @ step.stages)[0]) > target
         low, high = (low, middle) if crossed else (middle, high)
     h, below, above = step.h * high, 0 * step.h, step.h
-    goal = 1e-15 if integrator.native else integrator.accuracy
-    for _ in range(30):
+    goal, previous = integrator.accuracy, math.inf
+    for _ in range(100):
         cut = integrator.within(step, h)
         missing = target - landscape.drop(cut.after)
         below, above = (h, above) if missing > 0 else (below, h)
         newton = flow.arithmetic.midpoint(h + missing / (flow.rhs(cut.after) ** 2).sum())
-        if abs(float((newton - h) / step.h)) < goal:
-            break
-        h = newton if below < newton < above else (below + above) / 2
-    return h, cut.after
+        change = abs(float((newton - h) / h))
+        if change < goal or previous / 4 < change < STUCK:
+            return h, cut.after
+        if below < newton < above:
+            previous, h = change, newton
+        else:
+            previous, h = math.inf, (below + above) / 2 if below > 0 else h / 1000
+    raise StepFailed  # the loss is not resolved to the accuracy asked
 
 
 def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:

@@ -27,6 +27,7 @@ import sympy as sp
 
 from numerics.answer import decimal
 from numerics.arithmetic import Array
+from numerics.compiling import evaluate
 from numerics.landscape import Landscape
 from theory.problem import Problem
 from theory.rnn import LinearRNN
@@ -97,7 +98,7 @@ def trap(landscape: Landscape, z: Array, initial_loss: Any = None) -> Minimum | 
             continue
         fallen = before - landscape.loss(centre)
         deepest = fallen + g**2 / (2 * (1 - kappa))
-        if not deepest < landscape.arithmetic.number(landscape.problem.drop):
+        if not deepest < evaluate(landscape.problem.drop, landscape.arithmetic):
             return None
         eigenvalues = np.linalg.eigvalsh(hessian.astype(float))
         slope = _norm(landscape.gradient(z))

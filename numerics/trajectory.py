@@ -53,7 +53,7 @@ class Trajectory:
 def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limits: Any) -> Trajectory:
     """The flow recorded along one run of escape_time.
 
-    problem: Problem of width m. digits: of the escape time, 5 to 2000; up to 12 mostly run in float64.
+    problem: Problem of width m. digits: of the escape time, 5 to 150; up to 12 mostly run in float64.
     points:  about how many to keep, >= 2. limits: tau_max, max_steps, max_seconds, as escape_time takes them.
 
     Returns a Trajectory; where the flow neither escapes nor fits float64, it holds only the start and the end reached.

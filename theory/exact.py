@@ -12,8 +12,8 @@ import sympy as sp
 
 Exact: TypeAlias = int | str | Fraction | sp.Expr
 
-DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,8})?\s*")
-QUOTIENT = re.compile(r"\s*[+-]?\d+\s*/\s*\d+\s*")
+DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,8})?\s*", re.ASCII)
+QUOTIENT = re.compile(r"\s*[+-]?\d+\s*/\s*\d+\s*", re.ASCII)
 LONGEST = 4_000  # characters; a longer number is a mistake or an attack, and Python reads 4300 digits at most
 LARGEST_EXPONENT = 1_000_000  # tau ~ 10^600000 is real; ten times this exponent takes ten seconds to read
 

@@ -181,8 +181,10 @@ def plateau(problem: Problem) -> Plateau:
     matched = tuple(term.rate for term in problem.pairing.values())
     if not spares:
         raise NoPlateau("every unit is matched to an exponential; there is no spare unit to move")
-    if not problem.bump:
+    if problem.bump_vanishes:
         raise NoPlateau("the target has no bump; the start is the target")
+    if not matched:
+        raise NoPlateau("the target has no exponential for a unit to match; there is no fit to start from")
     if any(rate <= spares[0] for rate in matched):
         raise NoPlateau(
             f"the slowest spare rate {spares[0]} is not below every matched rate; it would meet a matched unit"

@@ -122,6 +122,11 @@ class Problem:
         """The terms of the target that are not in rho_bar."""
         return tuple(term for i, term in enumerate(self.target.terms) if i not in self._pairs.values())
 
+    @property
+    def bump_vanishes(self) -> bool:
+        """Whether there is nothing in the target but rho_bar."""
+        return bool(sp.Add(*(term.rho(sp.Symbol("t")) for term in self.bump)) == 0)
+
     @cached_property
     def off_the_fit(self) -> str | None:
         """Why the start is not on the fit; None when it is."""

@@ -9,7 +9,7 @@
     escape time of the flow       vs  gradient descent, extrapolated in eta, then dt^2; and the orders of its errors
 
 Every row carries its tolerance and the reason for it. A row that a cell cannot support (no escape, off the fit, too
-long to train) is left out; a study of which no row can be built fails.
+long to train) is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +81,7 @@ def checks(
     """The cross-check table of a study: rows of every cell, in the order of the cells.
 
     simulations: one per cell, or none at all. progress: called with (cells done, cells in all).
-    Raises ValueError if not a single row can be built.
+    Empty where no cell has run, as when every drop is unreachable.
     """
     rows: list[Check] = []
     for index, cell in enumerate(result.cells):
@@ -90,8 +90,6 @@ def checks(
         rows += [replace(row, cell=name) for row in _of_cell(cell, simulated)]
         if progress:
             progress(index + 1, len(result.cells))
-    if not rows:
-        raise ValueError(f"study {study.name} supports no cross-check; let at least one cell run")
     return tuple(rows)
 
 

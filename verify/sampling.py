@@ -127,10 +127,11 @@ def _simulated(cell: CellResult, settings: Simulation, map: Callable[..., Iterab
     try:
         if settings.mode == "population":
             levels = settings.levels
-            found = extrapolate(target, a, w, drop=drop, dt=dt, eta=eta, length=span, levels=levels, map=map)
+            whole = partial(extrapolate, drop=drop, dt=dt, eta=eta, length=span, max_steps=AFFORDABLE)
+            found = whole(target, a, w, levels=levels, map=map)
         else:
             noise = partial(train, mode=settings.mode, batch=settings.batch, seed=settings.seed)
-            found = noise(target, a, w, drop=drop, dt=dt, eta=eta, length=span)
+            found = noise(target, a, w, drop=drop, dt=dt, eta=eta, length=span, max_steps=AFFORDABLE)
     except ValueError as error:
         return Simulated(cell.parameters, tau, None, str(error))
     return Simulated(cell.parameters, tau, found, found.reason)

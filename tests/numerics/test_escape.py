@@ -196,8 +196,8 @@ def test_a_negative_bump_makes_units_run_away():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"digits": 4}, "digits must be from 5 to 2000, got 4"),
-        ({"digits": 10**9}, "digits must be from 5 to 2000"),
+        ({"digits": 4}, "digits must be from 5 to 150, got 4"),
+        ({"digits": 10**9}, "digits must be from 5 to 150"),
         ({"digits": 12.0}, "digits must be an int, got 12.0"),
         ({"digits": True}, "digits must be an int, got True"),
         ({"max_steps": 0}, "max_steps must be >= 1 and an int, got 0"),

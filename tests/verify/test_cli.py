@@ -190,7 +190,7 @@ def test_studies_are_listed(capsys):
     ('["1", "0"]', "[]", "start.amplitudes: must be a list of at least one entry, got []"),
     ('"0.05"', '"-1"', "escape.drop: must be > 0 for the loss to fall by it, got -1"),
     ('"0.05"', '"a bit"', "escape.drop: must be a number such as '0.7', '1/3' or '1e-6', got 'a bit'"),
-    ("digits = 6", "digits = 4", "precision.digits: must be an integer from 5 to 2000, got 4"),
+    ("digits = 6", "digits = 4", "precision.digits: must be an integer from 5 to 150, got 4"),
     ("[escape]", "[escape", "must be valid TOML"),
 ])
 def test_a_bad_study_is_told_and_nothing_is_made(tmp_path, capsys, old, new, message):
@@ -202,8 +202,8 @@ def test_a_bad_study_is_told_and_nothing_is_made(tmp_path, capsys, old, new, mes
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--digits", "4"], "--digits: must be an integer from 5 to 2000, got 4; it is how many significant digits"),
-    (["--digits", "2001"], "--digits: must be an integer from 5 to 2000, got 2001"),
+    (["--digits", "4"], "--digits: must be an integer from 5 to 150, got 4; it is how many significant digits"),
+    (["--digits", "151"], "--digits: must be an integer from 5 to 150, got 151"),
     (["--digits", "20.5"], "argument --digits: must be an integer, got '20.5'; write for example 20"),
     (["--digits", "9" * 5000], "argument --digits: must be an integer, got '999"),
     (["--jobs", "0"], "--jobs: must be >= 1, got 0; it is the number of worker processes"),
