@@ -32,6 +32,7 @@ from numerics.collocation import Method, radau
 MOST_ITERATIONS = 12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
 CAREFUL = 1.25  # growth after a step at which Newton's method failed; allowed to recover by as much at every step
+TINY = 1e-6  # part of a step in which its polynomial is nothing but roundoff
 POOR = 1e-3  # a correction that contracts less than this wants better factors
 FLOAT = Float64()
 
@@ -259,6 +260,8 @@ class Integrator:
 
     def within(self, step: Step, h: Any) -> Step:
         """The same step cut to h <= step.h, solved afresh: as accurate at its end as any step."""
+        if h < step.h * TINY:
+            return self.step(step.before, h, self._predict(None, h, step.before))
         stages = self._guess(step.stages)
         inside = self.method.interpolation(float(h / step.h) * self.method.float_nodes[1:])
         return self.step(step.before, h, inside.astype(stages.dtype) @ stages)

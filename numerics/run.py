@@ -156,9 +156,10 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
         below, above = (h, above) if missing > 0 else (below, h)
         newton = flow.arithmetic.midpoint(h + missing / (flow.rhs(cut.after) ** 2).sum())
         change = abs(float((newton - h) / h))
-        if change < goal or previous / 4 < change < STUCK:
+        inside = below < newton < above
+        if change < goal or (change < STUCK and (change > previous / 4 or not inside)):
             return h, cut.after
-        if below < newton < above:
+        if inside:
             previous, h = change, newton
         else:
             previous, h = math.inf, (below + above) / 2 if below > 0 else h / 1000

@@ -72,7 +72,7 @@ def lower_bound(problem: Problem) -> LowerBound:
     if problem.off_the_fit:
         raise NoPlateau(problem.off_the_fit)
     if problem.bump_vanishes:
-        raise NoPlateau("the target has no bump; the start is the target")
+        raise NoPlateau("the target has no bump, or its bump is zero; the start is the target")
     terms = problem.start.width + len(problem.pairing)  # n = m + m*
     ratio = ((w_e + s) / (w_e - s)) ** 2
     geometric = (ratio**terms - 1) / (ratio - 1)

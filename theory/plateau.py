@@ -182,7 +182,7 @@ def plateau(problem: Problem) -> Plateau:
     if not spares:
         raise NoPlateau("every unit is matched to an exponential; there is no spare unit to move")
     if problem.bump_vanishes:
-        raise NoPlateau("the target has no bump; the start is the target")
+        raise NoPlateau("the target has no bump, or its bump is zero; the start is the target")
     if not matched:
         raise NoPlateau("the target has no exponential for a unit to match; there is no fit to start from")
     if any(rate <= spares[0] for rate in matched):

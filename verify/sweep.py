@@ -153,11 +153,22 @@ def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
     problem = cell.problem
     try:
         escape = escape_time(problem, digits=digits, **vars(limits))
-        answers = slow_escape_time(problem, digits), leading_order(problem, digits), flow_lower_bound(problem)
     except Exception as error:
         seconds = time.perf_counter() - began
         return CellResult(cell.parameters, problem, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    return CellResult(cell.parameters, problem, escape, *answers, seconds=time.perf_counter() - began)
+    slow = _answered(lambda: slow_escape_time(problem, digits))
+    leading = _answered(lambda: leading_order(problem, digits))
+    bound = _answered(lambda: flow_lower_bound(problem))
+    seconds = time.perf_counter() - began
+    return CellResult(cell.parameters, problem, escape, slow, leading, bound, seconds=seconds)
+
+
+def _answered(formula: Callable[[], Answer]) -> Answer:
+    """The answer of a formula; one that raises must not cost the escape time beside it."""
+    try:
+        return formula()
+    except Exception as error:
+        return Answer(None, "estimated", reason=f"{type(error).__name__}: {error}")
 
 
 def _law(study: Study, cells: tuple[CellResult, ...]) -> ScalingLaw:

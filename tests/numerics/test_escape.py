@@ -289,3 +289,30 @@ def test_a_run_that_cancels_is_repeated_with_the_reserve_measured(monkeypatch):
     monkeypatch.setattr("numerics.landscape.Landscape.cancellation", lambda self, y: 12.0)
     found = escape_time(pair("8", "0.02", (("0.5", 1), ("0.5", "1.3"))), digits=8)
     assert int(found.arithmetic.removeprefix("arb, ").removesuffix(" digits")) >= 8 + 15 + 30
+
+
+@pytest.mark.parametrize(("drop", "digits"), [("1e-12", 10), ("1e-30", 10), ("1e-40", 20)])
+def test_faint_drops_come_after_drop_over_the_squared_gradient(drop, digits):
+    """tau = drop / |grad J(0)|^2 to first order; the gradient by the definition, 2 int b e^{-wt} and so on."""
+    ctx = mpmath.mp.clone()
+    ctx.dps = 40
+    moments = [
+        ctx.quad(lambda t, f=f: f(t) * ctx.exp(-((t - 20) ** 2) / 2), [0, 10, 15, 20, 25, 30, 60])
+        for f in (lambda t: ctx.exp(-t), lambda t: t * ctx.exp(-t), lambda t: ctx.exp(-ctx.mpf(7) / 10 * t))
+    ]
+    first = ctx.mpf(drop) / sum((2 * moment) ** 2 for moment in moments)
+    found = escape_time(pair("20", drop), digits=digits)
+    assert found.outcome is Outcome.escaped and found.digits == digits
+    assert abs(ctx.mpf(found.tau) / first - 1) < max(10 * first, ctx.mpf(10) ** (1 - digits))
+
+
+def test_a_drop_below_all_resolution_is_a_failure_with_its_reason():
+    found = escape_time(pair("20", "1e-99999"), digits=10)
+    assert found.outcome is Outcome.failed and "nothing is resolved" in found.reason
+
+
+def test_units_that_start_alike_stay_alike():
+    """Unstable: roundoff would part them. 382835.7077 is Radau's on the subspace w_2 = w_3, a_2 = a_3."""
+    found = escape_time(pair("20", "0.02", (*PAIR, (0, Fraction(7, 10)))), digits=12)
+    assert agree(found.tau, "382835.7077", 9)
+    assert found.end.rates[1] == found.end.rates[2] and found.end.amplitudes[1] == found.end.amplitudes[2]

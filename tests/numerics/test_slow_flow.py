@@ -314,7 +314,7 @@ NO_TIME = {
     "fast directions alone": pair("20", "1e-14"),
     "amplitudes alone": pair("20", "1e-12"),
     "slow flow ends": pair("20", "0.15"),
-    "gains nothing": pair("20", "0.05", amplitude="0"),
+    "bump is zero": pair("20", "0.05", amplitude="0"),
 }
 
 

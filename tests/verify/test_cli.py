@@ -28,7 +28,7 @@ digits = 6
 [sweep]
 "target.terms.1.lag" = ["8", "9"]
 """
-SLOW = QUICK.replace('["8", "9"]', '["60", "61", "62", "63"]').replace("0.05", "0.01").replace("= 6", "= 400")
+SLOW = QUICK.replace('["8", "9"]', '["60", "61", "62", "63"]').replace("0.05", "0.01").replace("= 6", "= 150")
 
 
 
