@@ -70,7 +70,11 @@ class EscapeTime:
     minimum: Minimum | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the problem, ready for JSON: decimal strings, counts as integers, seconds as floats."""
+        """Everything but the problem, ready for JSON: decimal strings, counts as integers, seconds as floats.
+
+        `end` and `minimum` are there only where there is one; `reason` explains the other nulls.
+        """
+        parts = {"end": asdict(self.end) if self.end else None, "minimum": self.minimum and self.minimum.as_dict()}
         return {
             "outcome": self.outcome.name,
             "reason": self.reason,
@@ -82,8 +86,7 @@ class EscapeTime:
             "rejected": self.rejected,
             "seconds": self.seconds,
             "setup_seconds": self.setup_seconds,
-            "end": asdict(self.end) if self.end else None,
-            "minimum": self.minimum.as_dict() if self.minimum else None,
+            **{name: part for name, part in parts.items() if part is not None},
         }
 
 

@@ -119,7 +119,18 @@ def scaling_law(cells: Iterable[Cell], digits: int = 10) -> ScalingLaw:
         tuple(None if slope is None else shown(slope) for slope in slow),
         shown(whole),
         two_w0,
+        _why_null(two_w0, slow),
     )
+
+
+def _why_null(two_w0: str | None, slow: Sequence[Any]) -> str | None:
+    """What is missing from a law that has slopes."""
+    missing = []
+    if two_w0 is None:
+        missing.append("no 2 w0, since the cells share no one spare rate")
+    if None in slow:
+        missing.append("no slow-flow slope beside a cell without a slow-flow time")
+    return "; ".join(missing) or None
 
 
 def _between_neighbours(x: Sequence[Any], y: Sequence[Any]) -> list[Any]:

@@ -52,7 +52,8 @@ class CellResult:
         values = {name: answer.value if answer else None for name, answer in answers.items()}
         if not self.escape:
             nothing = dict.fromkeys(("escape_time", "digits", "guarantee", "arithmetic"))
-            why = {"outcome": self.outcome, "reason": self.error, "error": self.error}
+            why: dict[str, Any] = {"outcome": self.outcome, "reason": self.error, "error": self.error}
+            why["reasons"] = dict.fromkeys(values, "the cell failed")
             return {"parameters": self.parameters, **why, **nothing, **values, "steps": 0, "seconds": self.seconds}
         return {
             "parameters": self.parameters,

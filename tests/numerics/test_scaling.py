@@ -22,7 +22,7 @@ def test_powers_of_ten_have_the_slopes_they_have():
     assert [float(slope) for slope in law.slopes] == pytest.approx(
         [math.log(10) * 0.8, math.log(10) * 300000], rel=1e-14
     )
-    assert law.two_w0 == "1.4" and law.reason is None
+    assert law.two_w0 == "1.4" and law.reason == "no slow-flow slope beside a cell without a slow-flow time"
 
 
 def test_the_overall_slope_is_least_squares():
@@ -77,13 +77,14 @@ def test_the_spares_of_a_sweep_must_be_one_for_two_w0():
 
 def test_as_dict_has_the_names_of_the_report():
     law = scaling_law([Cell("10", "1e3", "1e3", "0.7"), Cell("20", "1e6", None, "0.7")], 4)
+    assert "no 2 w0" in scaling_law([Cell("10", "1e3", "1e3"), Cell("20", "1e6", "1e6")]).reason
     assert law.as_dict() == {
         "slope": "0.6908",
         "local_slopes": ["0.6908"],
         "slow_flow_slopes": [None],
         "two_w0": "1.4",
         "memories": ["10", "20"],
-        "reason": None,
+        "reason": "no slow-flow slope beside a cell without a slow-flow time",
     }
     assert isinstance(law, ScalingLaw)
 
