@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import mpmath
 import numpy as np
 import sympy as sp
 
@@ -115,8 +114,7 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
 
 def _row(name: str, left: tuple[str, Any], right: tuple[str, Any], tolerance: float, reason: str) -> Check:
     """A row of two numbers (decimal strings or mpmath numbers), which may differ by `tolerance`, relatively."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = DIGITS
+    ctx = Mpmath(DIGITS).context
     x, y = ctx.mpf(left[1]), ctx.mpf(right[1])
     difference = abs(x - y) / max(abs(x), abs(y)) if x != y else ctx.mpf(0)
     first, second = (value if isinstance(value, str) else ctx.nstr(value, 20) for _, value in (left, right))
@@ -157,8 +155,7 @@ def _gradient(problem: Problem, arithmetic: Arb | Mpmath) -> list[Any]:
 
 
 def _arithmetics(end: Problem) -> Check:
-    ctx = mpmath.mp.clone()
-    ctx.dps = DIGITS
+    ctx = Mpmath(DIGITS).context
     by_arb = [ctx.mpf(decimal(x, DIGITS)) for x in _gradient(end, Arb(DIGITS + 15))]
     by_mpmath = [ctx.mpf(x) for x in _gradient(end, Mpmath(DIGITS + 15))]
     worst = max(range(len(by_arb)), key=lambda i: abs(by_arb[i] - by_mpmath[i]) / max(abs(by_arb[i]), ctx.eps))
@@ -225,8 +222,7 @@ def _slow_flow(problem: Problem, tau: str, integral: str) -> Check | None:
 
 
 def _lower_bound(tau: str, bound: str) -> Check:
-    ctx = mpmath.mp.clone()
-    ctx.dps = DIGITS
+    ctx = Mpmath(DIGITS).context
     ratio = ctx.mpf(bound) / ctx.mpf(tau)
     reason = "a proved lower bound must not exceed the flow; the difference shown is bound / flow"
     return Check(
