@@ -13,7 +13,8 @@ the error is below 1e-15 there for the n <= 3 that occur. Derived here from inte
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from math import ceil, log2
+from functools import partial
+from math import ceil, factorial, log2
 from typing import Any, Protocol
 
 import flint
@@ -23,8 +24,12 @@ import scipy.special
 import sympy as sp
 from scipy.linalg import lapack
 
+from numerics.windowed import divided_moment, float_divided_moment, float_moment
+
 Array = np.ndarray[Any, Any]
 BITS_PER_DIGIT = log2(10)
+ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")
+INVERSE = ("atan", "acos")
 TAIL, RATIOS = 3.0, 60  # where (A1) takes over, and how deep it begins: 45 deep at z = 2 would leave 1e-9
 
 
@@ -78,8 +83,11 @@ class Float64:
     name, digits = "float64", 15
 
     def __init__(self) -> None:
-        self.functions = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "erfc": scipy.special.erfc}
-        self.functions |= {"pi": lambda: np.pi, "GaussianMoment": _gaussian_moment}
+        self.functions = {name: getattr(np, name) for name in ELEMENTARY} | {"power": np.power}
+        self.functions |= {"atan": np.arctan, "acos": np.arccos}
+        self.functions |= {"erf": scipy.special.erf, "erfc": scipy.special.erfc, "pi": lambda: np.pi, "where": np.where}
+        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0], "GaussianMoment": _gaussian_moment}
+        self.functions |= {"ExponentialMoment": float_moment, "DividedMoment": float_divided_moment}
 
     def number(self, exact: sp.Rational | int) -> np.float64:
         return np.float64(sp.Rational(exact))
@@ -103,9 +111,18 @@ class Float64:
         return np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
 
 
-def _elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    ufunc = np.frompyfunc(function, 1, 1)
-    return lambda x: ufunc(x) if isinstance(x, np.ndarray) else function(x)
+def _elementwise(function: Callable[..., Any], arguments: int = 1) -> Callable[..., Any]:
+    """A function of numbers as one of numbers or arrays of them, whose shapes broadcast."""
+    ufunc = np.frompyfunc(function, arguments, 1)
+
+    def mapped(*values: Any) -> Any:
+        return ufunc(*values) if any(isinstance(each, np.ndarray) for each in values) else function(*values)
+
+    return mapped
+
+
+def _where(condition: Any, one: Any, other: Any) -> Any:
+    return one if condition else other
 
 
 def _keep_closed(closed: Any, *_: Any) -> Any:
@@ -122,8 +139,19 @@ class Mpmath:
         self.context = mpmath.mp.clone()
         self.context.dps = digits
         ctx = self.context
-        self.functions = {name: _elementwise(getattr(ctx, name)) for name in ("exp", "log", "sqrt", "erfc")}
-        self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed}
+        self.functions = {name: _elementwise(getattr(ctx, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")}
+        self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _where}
+        self.functions |= {"power": _elementwise(lambda x, p: x**p, 2)}
+
+        def exponential(n: int, s: Any, T: Any) -> Any:
+            return ctx.hyp1f1(n + 1, n + 2, -s * T) * T ** (n + 1) / (n + 1)  # (W1); T may be a plain integer
+
+        def power_law(n: int, s: Any, p: Any) -> Any:
+            return ctx.factorial(n) * ctx.hyperu(n + 1, n + 2 - p, s)  # (S5)
+
+        divided = partial(divided_moment, exponential, ctx.exp, digits, 0)
+        self.functions |= {"ExponentialMoment": _elementwise(exponential, 3), "DividedMoment": _elementwise(divided, 4)}
+        self.functions |= {"PowerMoment": _elementwise(power_law, 3)}
 
     def number(self, exact: sp.Rational | int) -> Any:
         exact = sp.Rational(exact)
@@ -162,8 +190,13 @@ class Arb:
     def __init__(self, digits: int) -> None:
         self.digits = digits
         self.bits = ceil(digits * BITS_PER_DIGIT) + 2
-        self.functions = {name: _elementwise(getattr(flint.arb, name)) for name in ("exp", "log", "sqrt", "erfc")}
-        self.functions |= {"pi": flint.arb.pi, "GaussianMoment": _keep_closed}
+        arb = flint.arb
+        self.functions = {name: _elementwise(getattr(arb, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc")}
+        self.functions |= {"airyai": _elementwise(arb.airy_ai), "cos": _elementwise(arb.cos), "where": _where}
+        self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
+        divided = partial(divided_moment, self._exponential, arb.exp, digits, arb(0, 1))
+        moments = {"ExponentialMoment": (self._exponential, 3), "DividedMoment": (divided, 4), "PowerMoment": (self._power_law, 3)}
+        self.functions |= {name: _elementwise(*each) for name, each in moments.items()}
         self._midpoint = np.frompyfunc(flint.arb.mid, 1, 1)
 
     def number(self, exact: sp.Rational | int) -> Any:
@@ -194,6 +227,33 @@ class Arb:
 
     def working(self) -> AbstractContextManager[Any]:
         return flint.ctx.workprec(self.bits)
+
+    def _exponential(self, n: int, s: Any, T: Any) -> Any:
+        """E_n(s): by parts from expm1 where that does not cancel, else (W1)."""
+        y = s * T
+        if not abs(y) > n + 1:
+            return (-y).hypgeom_1f1(n + 1, n + 2) * T ** (n + 1) / (n + 1)  # (W1); T may be a plain integer
+        moment = -(-y).expm1() / s
+        for k in range(1, n + 1):
+            moment = (k * moment - T**k * (-y).exp()) / s  # (S3)
+        return moment
+
+    def _power_law(self, n: int, s: Any, p: Any) -> Any:
+        """H_n(s) (S5), which falls in s and in p: between its values at both ends of the balls, where it is exact.
+
+        Tricomi's function may cancel inside. That would blow up the radii of s and p; rounding is met with more bits.
+        """
+        p = flint.arb(p)
+        below = self._tricomi(n, s.upper(), p.upper())
+        return below if s.is_exact() and p.is_exact() else below.union(self._tricomi(n, s.lower(), p.lower()))
+
+    def _tricomi(self, n: int, s: Any, p: Any) -> Any:
+        for more in (16, 64, 256):
+            with flint.ctx.workprec(self.bits + more):
+                moment = factorial(n) * s.hypgeom_u(flint.arb(n + 1), n + 2 - p)
+            if moment.rel_accuracy_bits() >= self.bits:
+                break
+        return +moment
 
 
 def _matrix(entries: Array) -> flint.arb_mat:

@@ -3,6 +3,7 @@ r"""Lower bounds on the escape time, in balls: what no gradient flow, and no mom
     tau_0 >= (w_min - w_e)^2 / D(w_e, s)  wherever 0 < s < w_e < w_min and D <= drop                       (M21)
     tau_0 >= (w_min - w_e) / sqrt(2 D(w_e, s)) = sqrt( (M21) / 2 )                                          (M22)
 
+with d = |phi^{-1}(w_min) - phi^{-1}(w_e)| in place of w_min - w_e under a parametrisation w = phi(v) (B1).
 Every such pair gives a bound, so the search for a good one may be careless and the proof need not know of it. What the
 search uses (derived here, from the D of theory/bounds.py):
 
@@ -10,12 +11,13 @@ search uses (derived here, from the D of theory/bounds.py):
         ln((w_e + s)/(w_e - s)) = 2 artanh(s/w_e), and of the logarithm of a Laplace transform in s           (F3)
     w_e -> D(w_e, s) falls, every factor of it does: where D <= drop can be had is an interval up to w_min   (F4)
 
-So: a golden section for y = ln(1 - s/w_e) inside another for x = ln(1 - w_e/w_min), and where its optimum has D > drop,
-bisection for the least w_e that has not. All of it on logarithms, rounded from balls, so that e^{-2wL} may have any
-size. Then w_e and s become rationals of a few digits, w_e upwards (F4); D <= drop is proved and the bound evaluated
-once, in balls at the digits wanted, and the lower end is printed, rounded down. One pair serves both bounds.
+So: a golden section for y = ln(1 - s/w_e) inside another for x = ln(1 - w_e/w_min), which maximises d^2/D, and where
+its optimum has D > drop, bisection for the least w_e that has not. All of it on logarithms, rounded from balls, so that
+e^{-2wL} may have any size. Then w_e and s become rationals of a few digits, w_e upwards (F4); D <= drop is proved and
+the bound evaluated once, in balls at the digits wanted, and the lower end is printed, rounded down. One pair serves
+both bounds.
 
-(M21), (M22) from mathematics.md, derived there.
+(M21), (M22) from mathematics.md, derived there; (B1) in theory/bounds.py.
 """
 
 import math
@@ -95,20 +97,29 @@ def _good_pair(bound: LowerBound) -> tuple[sp.Rational, sp.Rational] | None:
     with arithmetic.working():
         slowest = evaluate(bound.slowest, arithmetic)
         enough = float(evaluate(bound.drop, arithmetic).log()) - MARGIN
-        reach = bind((w_e, s), (bound.reach,), arithmetic)
+        reach, distance = bind((w_e, s), (bound.reach,), arithmetic), bind((w_e,), (bound.distance,), arithmetic)
 
         def log_reach(end: Any, y: float) -> float:
             """ln D(w_e, w_e - w_e e^y)."""
             D = reach(end, -end * flint.arb(y).expm1())[0]
             return float(D.log()) if D > 0 else math.inf
 
+        def end_at(x: float) -> Any:
+            """w_e = w_min - w_min e^x."""
+            return -slowest * flint.arb(x).expm1()
+
         def below(x: float) -> tuple[float, float]:
-            """ln D, the least over s (F3), and its y at w_e = w_min - w_min e^x."""
-            end = -slowest * flint.arb(x).expm1()
+            """ln D at w_e, the least over s (F3), and its y."""
+            end = end_at(x)
             y = _golden(lambda y: log_reach(end, y), DEEPEST, SHALLOWEST)
             return log_reach(end, y), y
 
-        x = _golden(lambda x: below(x)[0] - 2 * x, DEEPEST, SHALLOWEST)  # -ln of (M21), up to a constant
+        def log_distance(x: float) -> float:
+            """ln d at w_e."""
+            d = distance(end_at(x))[0]
+            return float(d.log()) if d > 0 else -math.inf
+
+        x = _golden(lambda x: below(x)[0] - 2 * log_distance(x), DEEPEST, SHALLOWEST)  # -ln of (M21)
         if below(x)[0] > enough:
             low, high = DEEPEST, x
             if below(low)[0] > enough:

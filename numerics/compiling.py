@@ -3,7 +3,8 @@
 A Program holds Python source with common subexpressions out. Everything without free symbols is a constant, computed
 once when the program is bound, from exact integers and rationals at the precision of the arithmetic: no decimal is
 ever typed, no 1/3 becomes 0.333. Functions are looked up in the arithmetic's table; a special function with a
-`closed` form is written out through it, and the arithmetic may replace the value where that form cancels.
+`closed` form is written out through it, and the arithmetic may replace the value where that form cancels; a moment
+with an `integrand` that the table lacks is computed by the rule of numerics/quadrature.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,23 +16,24 @@ import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from numerics.arithmetic import Arithmetic
+from theory.special import MomentBase
 
 SMALL = 2**31  # integers up to here stay Python ints in the source; larger ones become numbers of the arithmetic
 
 
 @dataclass(frozen=True)
 class Program:
-    """Source of a function of `arguments`, and the exact constants it uses."""
+    """Source of a function of `arguments`, and the exact constants and moments (name, function) it uses."""
 
     source: str
     constants: tuple[tuple[str, sp.Expr], ...]
+    moments: tuple[tuple[str, sp.Function], ...]
 
     def bind(self, arithmetic: Arithmetic) -> Callable[..., tuple[Any, ...]]:
         """The function in an arithmetic; call it inside `arithmetic.working()` with numbers or arrays of them."""
         with arithmetic.working():
-            scope = dict(arithmetic.functions)
-            for name, exact in self.constants:
-                scope[name] = evaluate(exact, arithmetic)
+            scope = arithmetic.functions | {name: _moment(each, arithmetic) for name, each in self.moments}
+            scope |= {name: _value(exact, arithmetic, scope) for name, exact in self.constants}
             exec(self.source, scope)  # noqa: S102 - the source is printed below from a SymPy expression
         return scope["program"]
 
@@ -72,7 +74,23 @@ class _Source(StrPrinter):
             return power if exponent > 0 else f"(1/({power}))"
         if abs(exponent) == sp.Rational(1, 2):
             return f"sqrt({base})" if exponent > 0 else f"(1/sqrt({base}))"
-        return f"({base})**({self._print(exponent)})"
+        return f"power({base}, {self._print(exponent)})"
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        *pieces, (printed, _) = [(self._print(value), condition) for value, condition in expr.args]
+        for value, condition in reversed(pieces):
+            printed = f"where({self._print(condition)}, {value}, {printed})"
+        return printed
+
+    def _print_Relational(self, expr: sp.Rel) -> str:
+        return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return "*".join(self._print(each) for each in expr.args)  # for numbers and arrays alike
+
+    def _print_MomentBase(self, expr: sp.Function) -> str:
+        order, *arguments = expr.args
+        return f"{type(expr).__name__}({int(order)}, {', '.join(self._print(each) for each in arguments)})"
 
     def _print_Pi(self, expr: Any) -> str:
         return "pi()"
@@ -89,14 +107,34 @@ class _Replaceable(sp.Function):
     """A special function as its closed form followed by its arguments; printed under the special function's name."""
 
 
-def _write_out(expr: sp.Expr) -> sp.Expr:
-    """Every special function that has a `closed` form as Name(closed form, arguments), for the arithmetic's table."""
+Moments = dict[tuple[Any, ...], tuple[str, sp.Function]]
+
+
+def _write_out(expr: sp.Expr, moments: Moments) -> sp.Expr:
+    """Special functions as the arithmetic's table knows them.
+
+    One with a `closed` form becomes Name(closed form, arguments); a moment with an `integrand` becomes NAME(n, s), and
+    what NAME stands for is noted in `moments`.
+    """
 
     def named(function: sp.Function) -> sp.Expr:
-        placeholder = type(type(function).__name__, (_Replaceable,), {})
-        return placeholder(function.closed(), *function.args)
+        if hasattr(function, "closed"):
+            return type(type(function).__name__, (_Replaceable,), {})(function.closed(), *function.args)
+        order, s, *of = function.args
+        name, _ = moments.setdefault((type(function), *of), (f"moment_{len(moments)}", function))
+        return type(name, (MomentBase,), {})(order, s)
 
-    return expr.replace(lambda each: hasattr(each, "closed") and not isinstance(each, _Replaceable), named)
+    return expr.replace(lambda each: hasattr(each, "closed") or hasattr(each, "integrand"), named)
+
+
+def _moment(function: sp.Function, arithmetic: Arithmetic) -> Callable[[int, Any], Any]:
+    """(n, s) -> the moment in an arithmetic, from its table if that has it."""
+    from numerics.quadrature import rule  # which compiles the density: each needs the other
+
+    if direct := arithmetic.functions.get(type(function).__name__):
+        parameters = [evaluate(each, arithmetic) for each in function.args[2:]]
+        return lambda n, s: direct(n, s, *parameters)
+    return rule(*function.integrand, arithmetic)
 
 
 def _divides(expr: sp.Expr) -> bool:
@@ -121,7 +159,8 @@ def _by_reciprocals(expressions: list[sp.Expr]) -> tuple[dict[sp.Symbol, sp.Expr
 def compiled(arguments: tuple[sp.Symbol, ...], expressions: tuple[sp.Expr, ...]) -> Program:
     """The Program that computes the tuple of expressions from the arguments."""
     names = {symbol: sp.Symbol(f"argument_{i}", real=True) for i, symbol in enumerate(arguments)}
-    written = [_write_out(sp.sympify(each)).xreplace(names) for each in expressions]
+    moments: Moments = {}
+    written = [_write_out(sp.sympify(each), moments).xreplace(names) for each in expressions]
     reciprocals, divided = _by_reciprocals(written)
     printer = _Source(hoist=True)
     lines = [f"    {name} = 1/({printer.doprint(base)})" for name, base in reciprocals.items()]
@@ -130,18 +169,25 @@ def compiled(arguments: tuple[sp.Symbol, ...], expressions: tuple[sp.Expr, ...])
     returned = ", ".join(printer.doprint(result) for result in results)
     signature = ", ".join(str(name) for name in names.values())
     source = "\n".join([f"def program({signature}):", *lines, f"    return ({returned},)"])
-    return Program(source, tuple((name, exact) for exact, name in printer.constants.items()))
+    constants = tuple((name, exact) for exact, name in printer.constants.items())
+    return Program(source, constants, tuple(moments.values()))
 
 
 def evaluate(exact: sp.Expr, arithmetic: Arithmetic) -> Any:
     """A constant expression as a number of the arithmetic; call it inside `arithmetic.working()`."""
-    exact = sp.sympify(exact)
-    if exact.is_Rational:
-        return arithmetic.number(exact)
+    moments: Moments = {}
+    written = _write_out(sp.sympify(exact), moments)
+    scope = arithmetic.functions | {name: _moment(each, arithmetic) for name, each in moments.values()}
+    return _value(written, arithmetic, scope)
+
+
+def _value(written: sp.Expr, arithmetic: Arithmetic, functions: dict[str, Callable[..., Any]]) -> Any:
+    """A constant expression, its special functions written out, as a number."""
+    if written.is_Rational:
+        return arithmetic.number(written)
     printer = _Source(hoist=False)
-    source = printer.doprint(_write_out(exact))
-    scope = dict(arithmetic.functions)
-    scope |= {name: arithmetic.number(rational) for rational, name in printer.constants.items()}
+    source = printer.doprint(written)
+    scope = functions | {name: arithmetic.number(rational) for rational, name in printer.constants.items()}
     return eval(source, scope)  # noqa: S307 - printed above from a SymPy expression
 
 

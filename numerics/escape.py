@@ -23,6 +23,7 @@ from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator
 from numerics.run import MOST_STEPS, Limits, Outcome, Run, Watch, run
 from numerics.stationary import Minimum
+from theory.dense import DenseProblem
 from theory.exact import positive
 from theory.problem import Problem
 
@@ -55,7 +56,7 @@ class EscapeTime:
     derivation and compilation. minimum: for a stationary end.
     """
 
-    problem: Problem = field(repr=False)
+    problem: Problem | DenseProblem = field(repr=False)
     outcome: Outcome
     reason: str
     tau: str | None

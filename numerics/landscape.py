@@ -14,7 +14,7 @@ import sympy as sp
 from numerics.arithmetic import Arithmetic, Array
 from numerics.compiling import bind, evaluate
 from theory import flow, landscape
-from theory.problem import Problem, transform, weighted_square
+from theory.problem import Problem, weighted_square
 
 
 class Landscape:
@@ -27,9 +27,9 @@ class Landscape:
         self.problem, self.arithmetic, self.width = problem, arithmetic, problem.start.width
         s, a, a_j = landscape.s, landscape.a, landscape.a_j
         F0, F1, F2 = landscape.F0, landscape.F1, landscape.F2
-        B, K = transform(problem.bump, s), landscape.overlap_of_exponentials()
+        B, K = problem.bump_transform(s), landscape.overlap_of_exponentials(s, problem.horizon)
         bump = [sp.diff(B, s, order) for order in range(3)]
-        excess = flow.excess_block()
+        excess = flow.excess_block(problem.horizon)
         unit = (s, flow.alpha, flow.beta, flow.fitted_a, flow.fitted_w)
         rate = flow.fitted_w + flow.beta  # of unit j, seen from s = w_k
         pair = {symbol: sp.diff(K, s, order).subs(s, s + rate) for order, symbol in enumerate(landscape.K)}
@@ -47,7 +47,7 @@ class Landscape:
             here = [a - fitted for (a, _), (fitted, _) in zip(problem.start.units, problem.reference, strict=True)]
             there = [w - fitted for (_, w), (_, fitted) in zip(problem.start.units, problem.reference, strict=True)]
             self.start = numbers([*here, *there])
-            self.bump_loss = evaluate(weighted_square(problem.bump, sp.Integer(0)), arithmetic)
+            self.bump_loss = evaluate(weighted_square(problem.bump, sp.Integer(0), problem.horizon), arithmetic)
             self.start_gain = self.gain(self.start)
 
     def units(self, y: Array) -> tuple[Array, Array]:

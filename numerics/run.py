@@ -1,17 +1,21 @@
 r"""One run of the gradient flow: from the start until something happens.
 
 Escape     J(0) - J first exceeds the drop (M12). J falls strictly along the flow, so the crossing is unique; it is
-           located by repeating the step to it, with Newton's method on J and dJ/dtau = -|grad J|^2.
-Minimum    the state has entered a trap (numerics/stationary.py) whose minimum is short of the drop.
+           located by repeating the step to it, with Newton's method on J and dJ/dtau (N2).
+Minimum    the state has entered a trap (numerics/stationary.py) whose minimum is short of the drop. A trap is geometry
+           of J, and J falls along the flow of every parametrisation: what it proves, it proves for all of them.
+Last rate  an inverse square reaches no rate beyond 1/b: driven towards it a rate comes to rest at v = 0, a minimum in
+           v. Rates within 1e-6 of it and pushed further, a positive Hessian in everything else, and what they and a
+           Newton step would still gain below 1e-3 of the drop still missing. Estimated.
 Runaway    two units within 1 % of each other with opposite amplitudes, the largest amplitude beyond 100 times its
-           start, and tau |grad J|^2 below 1e-3 of the drop still missing, all this over two decades of tau. Estimated.
+           start, and tau |dJ/dtau| below 1e-3 of the drop still missing, all this over two decades of tau. Estimated.
 Limits     tau_max, max_steps, max_seconds.
 """
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -25,11 +29,14 @@ from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, Step, StepFailed
 from numerics.landscape import Landscape
 from numerics.stationary import Minimum, have_merged, merged_trap, might_trap, trap
+from theory.parametrisation import IDENTITY
 
 MOST_STEPS = 20_000
 LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
 TRAP_DIGITS = 40
+AT_THE_END = 1e-6  # relative distance of a rate from the end of its range
 STUCK = 1e-7  # relative change of the event's time at which Newton's method may end by not getting any better
+AT_REST = "a rate has come to the end {} of its range, the flow ends there short of the drop; it never escapes"
 Watch = Callable[[Any, Step], None]
 
 
@@ -106,6 +113,8 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                 if integrator.accepted % LOOK_EVERY == 0:
                     if minimum := _minimum(flow, y):
                         return end(Outcome.stationary, minimum)
+                    if _at_the_end(flow, y, target - dropped):
+                        return end(Outcome.stationary, reason=AT_REST.format(landscape.problem.parametrisation.highest))
                     runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
                     if runaway_since is not None and clock.tau > 100 * runaway_since:
                         return end(Outcome.runaway)
@@ -154,7 +163,7 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
         cut = integrator.within(step, h)
         missing = target - landscape.drop(cut.after)
         below, above = (h, above) if missing > 0 else (below, h)
-        newton = flow.arithmetic.midpoint(h + missing / (flow.rhs(cut.after) ** 2).sum())
+        newton = flow.arithmetic.midpoint(h + missing / flow.descent(cut.after))
         change = abs(float((newton - h) / h))
         inside = below < newton < above
         if change < goal or (change < STUCK and (change > previous / 4 or not inside)):
@@ -172,10 +181,28 @@ def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:
     merged = have_merged(*landscape.units(y))
     if not merged and not might_trap(landscape.gradient_and_hessian(y)[1]):
         return None
-    balls = Landscape(landscape.problem, Arb(TRAP_DIGITS))
+    geometry = replace(landscape.problem, parametrisation=IDENTITY)  # a rate at the end of its range is no bad start
+    balls = Landscape(geometry, Arb(TRAP_DIGITS))
     with balls.arithmetic.working():
         z = balls.arithmetic.array(y)
         return merged_trap(balls, z) if merged else trap(balls, z)
+
+
+def _at_the_end(flow: GradientFlow, y: Array, missing: Any) -> bool:
+    """Whether rates rest at the end of the range of phi and all else at a minimum short of the drop; see the module."""
+    landscape, m = flow.landscape, flow.landscape.width
+    highest = landscape.problem.parametrisation.highest
+    if highest == sp.oo:
+        return False
+    gradient, hessian = landscape.gradient_and_hessian(y)
+    left = evaluate(highest, flow.arithmetic) - landscape.units(y)[1]
+    resting = (left < AT_THE_END * float(highest)) & (gradient[m:] < 0)
+    free = np.append(np.full(m, True), ~resting.astype(bool))
+    slope, curvature = gradient[free], hessian[free][:, free]
+    if not resting.any() or not might_trap(curvature):
+        return False
+    gain = (slope * flow.arithmetic.solver(curvature)(slope)).sum() / 2 - (left * gradient[m:])[~free[m:]].sum()
+    return bool(gain < missing / 1000)
 
 
 def _running_away(flow: GradientFlow, y: Array, tau: Any, missing: Any, since: Any) -> Any:
@@ -187,6 +214,6 @@ def _running_away(flow: GradientFlow, y: Array, tau: Any, missing: Any, since: A
     close = any(w[j] - w[i] < 0.01 * w[i] and a[i] * a[j] < 0 for i, j in pairwise(order))
     if not close or abs(a).max() < 100 * abs(start).max():
         return None
-    if tau * (flow.rhs(y) ** 2).sum() > missing / 1000:
+    if tau * flow.descent(y) > missing / 1000:
         return None
     return tau if since is None else since

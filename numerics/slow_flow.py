@@ -1,20 +1,21 @@
 r"""The slow flow of a plateau in digits: escape time, leading order, reachable drop.
 
-The spare rate w obeys w' = g'(w), g = P^2/N (M13), from w0 to the w_esc with g(w_esc) = drop - ||proj_V b||^2:
+The spare rate w obeys w' = g(w) Q'(w), Q = P^2/N and g the metric of the parametrisation (M13), (P4), from w0 to the
+w_esc with Q(w_esc) = drop - ||proj_V b||^2:
 
-    tau_esc = int_{w_esc}^{w0} dw / |g'(w)|  ~  N(w0) e^{2 w0 L} / (4 L^2 M(w0)^2)                          (M14)
-    g'      = (P/N) (2 P' - P N'/N)                                                                          (F1)
-    drop    = ||proj_V b||^2 + f max_{0 < w <= w0} g(w) ,   0 < f < 1                                        (F2)
+    tau_esc = int_{w_esc}^{w0} dw / (g(w) |Q'(w)|)  ~  N(w0) e^{2 w0 L} / (4 L^2 M(w0)^2 g(w0))             (M14)
+    Q'      = (P/N) (2 P' - P N'/N)                                                                          (F1)
+    drop    = ||proj_V b||^2 + f max_{0 < w <= w0} Q(w) ,   0 < f < 1                                        (F2)
 
-w falls while g' < 0, so w_esc is met before the first maximum w_c of g below w0 or never; on (w_c, w0) g is monotone
+w falls while Q' < 0, so w_esc is met before the first maximum w_c of Q below w0 or never; on (w_c, w0) Q is monotone
 and the root unique. w_c is bracketed on the grid w0 (19/20)^k and bisected; the grid ends where P has become P(0), so
-that w (ln g)' = 1. The root is refined by Newton steps on ln g, which is nearly linear. The integrand grows like
+that w (ln Q)' = 1. The root is refined by Newton steps on ln Q, which is nearly linear. The integrand grows like
 e^{2wL} towards w0: Gauss-Legendre panels are halved, the one at w0 first, until whole and halves agree relative to the
 sum so far. Panels far below w0 hold a part e^{-2(w0-w)L} of it and pass at once, so the work grows like ln L.
 
 Every number is an Arb ball, from the rates to the last sum, so cancellation in P (a difference of close B's) is
 measured, not guessed: whenever a comparison is undecided or the result has too few digits, the working precision
-grows and all is done again. What balls do not cover, the truncation of the quadrature and structure of g finer than
+grows and all is done again. What balls do not cover, the truncation of the quadrature and structure of Q finer than
 the grid, makes the guarantee *estimated*; so does (M13) itself, whose error relative to the true escape time falls like
 e^{-w0 L} from a large constant: trust it for w0 L > 14.
 
@@ -57,7 +58,7 @@ class _NoEscape(Exception):
 
 @dataclass(frozen=True)
 class _Point:
-    """A rate w with g(w) and g'(w): balls."""
+    """A rate w with Q(w) and Q'(w): balls."""
 
     w: Any
     gain: Any
@@ -180,7 +181,7 @@ def _sign(ball: Any) -> int:
 
 
 class _SlowFlow:
-    """g = P^2/N of a plateau in balls; construct and use inside `arithmetic.working()`."""
+    """Q = P^2/N of a plateau, and the metric g, in balls; construct and use inside `arithmetic.working()`."""
 
     def __init__(self, here: Plateau, arithmetic: Arb) -> None:
         self.here, self.arithmetic = here, arithmetic
@@ -199,6 +200,15 @@ class _SlowFlow:
         P, N, dP, dN = self._functions(rate)
         return _Point(rate, P**2 / N, P / N * (2 * dP - P * dN / N))  # (F1)
 
+    @cached_property
+    def _metric(self) -> Callable[[Any], tuple[Any, ...]]:
+        """g of w."""
+        return bind((w,), (self.here.metric,), self.arithmetic)
+
+    def _speed(self, rate: Any) -> Any:
+        """w' (P4)."""
+        return self._metric(rate)[0] * self.at(rate).slope
+
     def _downwards(self) -> Iterator[_Point]:
         """The grid from w0 towards 0, to where P has become P(0)."""
         ratio, rate = evaluate(GRID, self.arithmetic), self.spare
@@ -211,14 +221,14 @@ class _SlowFlow:
             rate = rate * ratio
 
     def _maximum(self, low: _Point, high: _Point) -> _Point:
-        """The maximum of g between g'(low) > 0 and g'(high) < 0, so close that g is as good as its ball."""
-        for _ in range(self.arithmetic.bits // 2 + 8):  # g is flat there: half the bits of w are all the bits of g
+        """The maximum of Q between Q'(low) > 0 and Q'(high) < 0, so close that Q is as good as its ball."""
+        for _ in range(self.arithmetic.bits // 2 + 8):  # Q is flat there: half the bits of w are all the bits of Q
             middle = self.at(((low.w + high.w) / 2).mid())
             low, high = (low, middle) if middle.slope < 0 else (middle, high)  # undecided: either side will do
         return high
 
     def largest_gain(self) -> Any:
-        """max g over 0 < w <= w0 (F2)."""
+        """max Q over 0 < w <= w0 (F2)."""
         points = list(self._downwards())
         best = points[0].gain
         for high, low in pairwise(points):
@@ -240,7 +250,7 @@ class _SlowFlow:
         return self._time_between(self._crossing(level, start), self.spare)
 
     def _crossing(self, level: Any, start: _Point) -> Any:
-        """w_esc: the root of g = level nearest to w0, as a ball with the doubt of Newton's method in its radius."""
+        """w_esc: the root of Q = level nearest to w0, as a ball with the doubt of Newton's method in its radius."""
         high = low = start
         for low in self._downwards():
             if _sign(low.slope) > 0:
@@ -258,7 +268,7 @@ class _SlowFlow:
             here = self.at(rate)
             missing = level - here.gain
             high, low = (here, low) if missing > 0 else (high, here)
-            step = here.gain / here.slope * (level / here.gain).log()  # Newton on ln g
+            step = here.gain / here.slope * (level / here.gain).log()  # Newton on ln Q
             doubt = 2 * step.abs_upper()
             if missing.contains(0) or doubt * 2 ** (self.arithmetic.bits - 8) < rate:
                 return rate + flint.arb(0, doubt)
@@ -268,14 +278,14 @@ class _SlowFlow:
         raise _Undecided
 
     def _time_between(self, end: Any, start: Any) -> Any:
-        """int dw / |g'(w)| from `end` up to `start` (M14)."""
+        """int dw / (g(w) |Q'(w)|) from `end` up to `start` (M14)."""
         digits = self.arithmetic.digits
         nodes = _gauss_legendre(8 + digits // 2, self.arithmetic.bits)
         tolerance = flint.arb(10) ** -(digits - GUARD // 2)
 
         def panel(a: Any, b: Any) -> Any:
             centre, half = (a + b) / 2, (b - a) / 2
-            return half * sum((weight / -self.at(centre + half * x).slope for x, weight in nodes), flint.arb(0))
+            return half * sum((weight / -self._speed(centre + half * x) for x, weight in nodes), flint.arb(0))
 
         waiting = [(end, start, panel(end, start))]
         total = flint.arb(0)

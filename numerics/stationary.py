@@ -18,7 +18,7 @@ those merged, together with a Hessian of the whole network that has one zero for
 otherwise (to 1e-9 of its diagonal). Estimated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flint
@@ -29,7 +29,6 @@ from numerics.answer import decimal
 from numerics.arithmetic import Array
 from numerics.compiling import evaluate
 from numerics.landscape import Landscape
-from theory.problem import Problem
 from theory.rnn import LinearRNN
 
 MERGED = 1e-6  # relative distance of rates
@@ -118,7 +117,7 @@ def merged_trap(landscape: Landscape, z: Array) -> Minimum | None:
     if len(groups) == m:
         return None
     units = [(_rational(sum(a[i] for i in group)), _rational(w[group[0]])) for group in groups]
-    smaller = Landscape(Problem(problem.target, LinearRNN(tuple(units)), problem.drop), landscape.arithmetic)
+    smaller = Landscape(replace(problem, start=LinearRNN(tuple(units))), landscape.arithmetic)
     minimum = trap(smaller, smaller.start, landscape.loss(landscape.start))
     if minimum is None:
         return None

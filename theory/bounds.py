@@ -14,7 +14,14 @@ started at rest,
 
     tau_0 >= (w_min - w_e) / sqrt(2 D(w_e))                                                                  (M22)
 
-Both derived here; theory states them for every (w_e, s), numerics/bounds.py picks a good pair and evaluates in balls.
+Under a parametrisation w = phi(v) (M9) the method is one in theta = (a, v), and nothing in D asks how the rates move.
+|theta'| bounds |v'|, and phi is monotone: a rate that falls from w_i(0) >= w_min to w_e passes w_min, and on the way
+from there v moves by |phi^{-1}(w_min) - phi^{-1}(w_e)| at least. So with phi^{-1} at both rates,
+
+    tau_0 >= (phi^{-1}(w_min) - phi^{-1}(w_e))^2 / D(w_e) ,
+    tau_0 >= |phi^{-1}(w_min) - phi^{-1}(w_e)| / sqrt(2 D(w_e))                                              (B1)
+
+All derived here; theory states them for every (w_e, s), numerics/bounds.py picks a good pair and evaluates in balls.
 """
 
 from dataclasses import dataclass
@@ -22,6 +29,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.latex import Statement
+from theory.parametrisation import IDENTITY, Parametrisation, written_out
 from theory.plateau import NoPlateau
 from theory.problem import Problem, weighted_square
 
@@ -32,30 +40,37 @@ w_e, s = sp.symbols("w_e s", positive=True)
 class LowerBound:
     """(M21) and (M22) of one problem, in w_e and s; both hold wherever 0 < s < w_e < w_min and D <= drop.
 
-    slowest: w_min. reach: D(w_e, s).
+    slowest: w_min. reach: D(w_e, s). parametrisation: of the rates, phi.
     """
 
     slowest: sp.Expr
     reach: sp.Expr
     drop: sp.Expr
+    parametrisation: Parametrisation = IDENTITY
+
+    @property
+    def distance(self) -> sp.Expr:
+        """How far the flow must go for a rate to reach w_e: w_min - w_e, or that of phi^{-1} (B1)."""
+        return self.parametrisation.distance(self.slowest, w_e)
 
     @property
     def flow(self) -> sp.Expr:
         """Gradient flow cannot drop by D before this time (M21)."""
-        return (self.slowest - w_e) ** 2 / self.reach
+        return self.distance**2 / self.reach
 
     @property
     def momentum(self) -> sp.Expr:
         """No momentum method started at rest can drop by D before this time (M22)."""
-        return (self.slowest - w_e) / sp.sqrt(2 * self.reach)
+        return self.distance / sp.sqrt(2 * self.reach)
 
     def statements(self) -> tuple[Statement, ...]:
         """(M21), (M22) and the D(w_e) in them, for display; any s < w_e serves."""
         tau, D = sp.Symbol("tau_0"), sp.Function("D")(w_e)
-        shown = LowerBound(self.slowest, D, self.drop)
+        shown = LowerBound(self.slowest, D, self.drop, self.parametrisation)
+        flow, momentum = ("M21", "M22") if self.parametrisation == IDENTITY else ("B1", "B1")
         return (
-            Statement("lower bound", tau, shown.flow, "M21", r"\ge"),
-            Statement("lower bound", tau, shown.momentum, "M22", r"\ge"),
+            Statement("lower bound", tau, written_out(shown.flow), flow, r"\ge"),
+            Statement("lower bound", tau, written_out(shown.momentum), momentum, r"\ge"),
             Statement("lower bound", D, self.reach, "M21"),
         )
 
@@ -67,8 +82,10 @@ class LowerBound:
 def lower_bound(problem: Problem) -> LowerBound:
     """The explicit lower bound (M21) of a problem whose start is on the fit. Exact as an expression.
 
-    Raises NoPlateau, with the reason, off the fit or without a bump.
+    Raises NoPlateau, with the reason, for a finite horizon, off the fit or without a bump.
     """
+    if problem.horizon != sp.oo:
+        raise NoPlateau(f"the lower bound is derived for T = inf, and the horizon is {problem.horizon}")
     if problem.off_the_fit:
         raise NoPlateau(problem.off_the_fit)
     if problem.bump_vanishes:
@@ -78,4 +95,4 @@ def lower_bound(problem: Problem) -> LowerBound:
     geometric = (ratio**terms - 1) / (ratio - 1)
     reach = w_e / (w_e - s) * geometric * weighted_square(problem.bump, s)
     slowest = sp.Min(*problem.start.rates, *(term.rate for term in problem.pairing.values()))
-    return LowerBound(slowest, reach, problem.drop)
+    return LowerBound(slowest, reach, problem.drop, problem.parametrisation)

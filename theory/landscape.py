@@ -1,4 +1,4 @@
-r"""Reduced loss of a diagonal linear RNN on a target memory kernel rho, horizon T = inf, derived block by block.
+r"""Reduced loss of a diagonal linear RNN on a target memory kernel rho, derived block by block, for any horizon T.
 
 Definition  J(a, w) = int_0^T |rho_hat - rho|^2 dt                                                           (M3)
 Closed      J = sum_ij a_i a_j K(w_i + w_j) - 2 sum_i a_i R(w_i) + int rho^2 ,  K(s) = int_0^T e^{-st} dt    (M4)
@@ -21,6 +21,7 @@ from functools import cache
 import sympy as sp
 
 from theory.latex import Statement
+from theory.special import ExponentialMoment
 
 s, t = sp.symbols("s t", positive=True)
 a, w, a_j, w_j = sp.symbols("a w a_j w_j", real=True)  # unit k, and the other unit j of a pair
@@ -33,10 +34,9 @@ A, W = sp.IndexedBase("a"), sp.IndexedBase("w")
 R, rho, J = sp.Function("R"), sp.Function("rho"), sp.Symbol("J")
 
 
-@cache
-def overlap_of_exponentials(argument: sp.Expr = s) -> sp.Expr:
-    """K(s) = int_0^T e^{-st} dt, T = inf."""
-    return sp.integrate(sp.exp(-s * t), (t, 0, sp.oo)).subs(s, argument)
+def overlap_of_exponentials(argument: sp.Expr = s, horizon: sp.Expr = sp.oo) -> sp.Expr:
+    """K(s) = int_0^T e^{-st} dt (theory/special.py)."""
+    return ExponentialMoment(0, argument, horizon)
 
 
 def _jet(f0: sp.Symbol, f1: sp.Symbol, f2: sp.Symbol, shift: sp.Expr) -> sp.Expr:
@@ -69,17 +69,18 @@ def coupling_block() -> sp.Matrix:
     return sp.Matrix(2, 2, [sp.diff(pair, p, q).subs(here) for p in (a, x) for q in (a_j, y)])
 
 
-def loss() -> Statement:
+def loss(horizon: sp.Expr = sp.oo) -> Statement:
     """J (M4) of a network of any width m, for display. Exact."""
-    double_sum = sp.Sum(A[i] * A[j] * overlap_of_exponentials(W[i] + W[j]), (i, 1, m), (j, 1, m))
-    constant = sp.Integral(rho(t) ** 2, (t, 0, sp.oo))
+    double_sum = sp.Sum(A[i] * A[j] * overlap_of_exponentials(W[i] + W[j], horizon), (i, 1, m), (j, 1, m))
+    constant = sp.Integral(rho(t) ** 2, (t, 0, horizon))
     return Statement("loss", J, double_sum - 2 * sp.Sum(A[i] * R(W[i]), (i, 1, m)) + constant, "M4")
 
 
-def gradient() -> tuple[Statement, Statement]:
+def gradient(horizon: sp.Expr = sp.oo) -> tuple[Statement, Statement]:
     """The gradient (M5), (M6) in generic k: the unit block (L1) with F written out."""
-    transform = sp.Sum(A[j] * overlap_of_exponentials(s + W[j]), (j, 1, m)) - R(s)
-    slope = sp.Sum(A[j] * sp.diff(overlap_of_exponentials(s + W[j]), s), (j, 1, m)) - sp.Derivative(R(s), s)
+    seen = overlap_of_exponentials(s + W[j], horizon)
+    transform = sp.Sum(A[j] * seen, (j, 1, m)) - R(s)
+    slope = sp.Sum(A[j] * sp.diff(seen, s), (j, 1, m)) - sp.Derivative(R(s), s)
     there = {F0: transform.subs(s, W[k]), F1: slope.xreplace({s: W[k]}), a: A[k]}
     by_amplitude, by_rate = (block.xreplace(there) for block in gradient_block())
     return (

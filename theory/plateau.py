@@ -24,9 +24,19 @@ h(s) = (s - r_q)^2 A_q(s),
     c(w) = -A_q(w) h(-r_q) (w - r_q) / (w + r_q)^2                 on t e^{-r_q t} ,  r_q matched
     c(w) =  2 r_q A_q(w) A_q(-r_q) / (w + r_q)                     on   e^{-r_q t} ,  r_q another spare      (P3)
 
+A parametrisation w = phi(v) with the metric g(w) (M9) changes the speed alone. Gradient flow in (a, v) still relaxes
+the fast directions, amplitudes at rates of order 1 and matched units at rates of order g(w*_j), to the same minimum
+over them, for the loss does not know about v. What is left of it is |b|^2 - ||proj_V b||^2 - P^2/N, and its gradient
+flow in v = phi^{-1}(w) is, in w,
+
+    w' = g(w) d/dw [ P(w)^2 / N(w) ] ,   tau_esc = int_{w_esc}^{w0} dw / (g(w) |d/dw (P^2/N)|)               (P4)
+
+with the same w_esc; the leading term of (M14) is divided by g(w0), so that exponent and prefactor L^{-2} stay and
+tau / tau_identity -> 1/g(w0) = 1/phi'(v0)^2.
+
 The most one spare unit can gain over the start is the reachable drop, ||proj_V b||^2 + max_{0 < w <= w0} P^2/N.
-All derived here. (P1)-(P3) and N are identities, tested; (M13) eliminates the fast directions and (M14) is for long
-memory, so what follows from them is estimated.
+T = inf throughout. All derived here. (P1)-(P3) and N are identities, tested; (M13) eliminates the fast directions and
+(M14) is for long memory, so what follows from them is estimated.
 """
 
 from dataclasses import dataclass
@@ -36,6 +46,7 @@ import sympy as sp
 
 from theory.kernels import Kernel
 from theory.latex import Statement
+from theory.parametrisation import IDENTITY, Parametrisation, written_out
 from theory.problem import Problem, transform
 
 w = sp.Symbol("w", positive=True)  # the rate of the spare unit
@@ -50,13 +61,14 @@ class Plateau:
     """A fit, a bump and the spares: all that the slow flow (M13) depends on.
 
     matched: rates w*_j of the fit, shape (k,). bump: Kernels. spare: w0, the rate of the spare that moves.
-    others: the rates of the other spares. Rates in 1 / time; symbols are welcome.
+    others: the rates of the other spares. Rates in 1 / time; symbols are welcome. parametrisation: of the rates (M9).
     """
 
     matched: tuple[sp.Expr, ...]
     bump: tuple[Kernel, ...]
     spare: sp.Expr
     others: tuple[sp.Expr, ...] = ()
+    parametrisation: Parametrisation = IDENTITY
 
     @cached_property
     def basis(self) -> tuple[tuple[int, sp.Expr], ...]:
@@ -123,6 +135,11 @@ class Plateau:
         """P(w)^2 / N(w): how far the loss lies below the plateau when the spare has rate w."""
         return self.projection**2 / self.norm
 
+    @property
+    def metric(self) -> sp.Expr:
+        """g(w), the factor of the spare's speed in (P4); 1 for the identity. Exact."""
+        return self.parametrisation.metric(w)
+
     def length_in_basis(self, moments: sp.Matrix) -> sp.Expr:
         """||proj_V f||^2 of any f from its moments <v_p, f>, shape (len(basis), 1) (P2). Exact."""
         return (moments.T * self.gram_inverse * moments)[0, 0]
@@ -142,20 +159,22 @@ class Plateau:
         if not nearest.is_positive:
             raise NoPlateau(f"the bump's memory must be > 0 for a leading term, its lag is {nearest}")
         law = self.norm * sp.exp(2 * w * nearest) / (4 * nearest**2 * mass**2)  # (M14)
-        return law.subs(w, self.spare)
+        return (law / self.metric).subs(w, self.spare)  # (P4)
 
     def statements(self) -> tuple[Statement, ...]:
         """P, N and the slow flow, for display."""
         P, N, tau = sp.Function("P"), sp.Function("N"), sp.Symbol("tau")
-        fast = sp.Derivative(P(w) ** 2 / N(w), w)
+        speed, number = written_out(self.metric), "M13" if self.metric == 1 else "P4"
+        slow = speed * sp.Derivative(P(w) ** 2 / N(w), w)
         return (
-            Statement("slow flow", sp.Derivative(w, tau, evaluate=False), fast, "M13"),
+            Statement("slow flow", sp.Derivative(w, tau, evaluate=False), slow, number),
             Statement("slow flow", P(w), self.projection, "P1"),
             Statement("slow flow", N(w), self.norm, "M13"),
         )
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle w' = \frac{{d}}{{dw}} \left[ {sp.latex(self.gain)} \right]$"
+        speed = "" if self.metric == 1 else sp.latex(written_out(self.metric)) + " "
+        return rf"$\displaystyle w' = {speed}\frac{{d}}{{dw}} \left[ {sp.latex(self.gain)} \right]$"
 
 
 def _moment(p: tuple[int, sp.Expr], q: tuple[int, sp.Expr]) -> sp.Expr:
@@ -172,9 +191,11 @@ def _logarithmic_derivative(product: sp.Expr) -> sp.Expr:
 def plateau(problem: Problem) -> Plateau:
     """The Plateau that the start of a problem sits on.
 
-    Raises NoPlateau, with the reason, where (M13) does not apply: off the fit, no spare unit, no bump, or a spare that
-    would have to pass a matched rate on its way to slower rates.
+    Raises NoPlateau, with the reason, where (M13) does not apply: a finite horizon, off the fit, no spare unit, no
+    bump, or a spare that would have to pass a matched rate on its way to slower rates.
     """
+    if problem.horizon != sp.oo:
+        raise NoPlateau(f"the slow flow is derived for T = inf, and the horizon is {problem.horizon}")
     if problem.off_the_fit:
         raise NoPlateau(problem.off_the_fit)
     spares = sorted(rate for unit, (_, rate) in enumerate(problem.reference) if unit not in problem.pairing)
@@ -191,4 +212,4 @@ def plateau(problem: Problem) -> Plateau:
         )
     if len(set(spares)) < len(spares):
         raise NoPlateau("two spares have the same rate; the slow flow moves one unit at a time")
-    return Plateau(matched, problem.bump, spares[0], tuple(spares[1:]))
+    return Plateau(matched, problem.bump, spares[0], tuple(spares[1:]), problem.parametrisation)

@@ -3,7 +3,8 @@ r"""The question memcurse answers: a target, a network to start from, and how fa
 Which part is rho_bar. Target terms of kind exponential are paired one-to-one with distinct units, nearest in
 |ln(w/w*)| first (equal amplitudes first among equals). Paired terms form rho_bar; every other term belongs to the
 bump b; unpaired units are spares, with a* = 0 and w* their own rate. The start is *on the fit* if and only if, exactly,
-paired units equal their terms, no exponential is unpaired and all spares have amplitude 0.
+paired units equal their terms, no exponential is unpaired and all spares have amplitude 0. An exponential with a lag
+is no exponential to pair with: it belongs to the bump.
 
 Escape time  tau_0 = inf{ tau : J(0) - J(tau) > drop }                                                       (M12)
 """
@@ -15,14 +16,15 @@ from itertools import product
 
 import sympy as sp
 
-from theory.exact import positive
+from theory.exact import Exact, positive
 from theory.kernels import Exponential, Kernel, overlap, t
+from theory.parametrisation import IDENTITY, Parametrisation
 from theory.rnn import LinearRNN
 
 
 @dataclass(frozen=True)
 class Target:
-    """A target memory kernel rho(t) = sum of its terms, on the horizon T = inf.
+    """A target memory kernel rho(t) = sum of its terms.
 
     terms: Kernels, at least one, with numbers (no symbols) in their fields.
 
@@ -48,49 +50,96 @@ class Target:
         """The memory kernel at time t >= 0."""
         return sp.Add(*(term.rho(t) for term in self.terms))
 
+    @property
+    def reach(self) -> sp.Expr:
+        """The longest time about which a term acts: the memory that is asked for."""
+        return sp.Max(*(term.reach for term in self.terms))
+
+    @property
+    def breaks(self) -> tuple[sp.Expr, ...]:
+        """Times t > 0 at which rho may jump, in order."""
+        ends = {end for term in self.terms for end in term.support if end.is_finite and end > 0}
+        return tuple(sorted(ends))
+
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle \rho(t) = {sp.latex(self.rho(t))}$"
 
 
-def transform(kernels: Iterable[Kernel], s: sp.Expr) -> sp.Expr:
-    """int_0^inf e^{-st} sum_i kernel_i(t) dt. Exact."""
-    return sp.Add(*(kernel.laplace(s) for kernel in kernels))
+def transform(kernels: Iterable[Kernel], s: sp.Expr, horizon: sp.Expr = sp.oo) -> sp.Expr:
+    """int_0^horizon e^{-st} sum_i kernel_i(t) dt. Exact."""
+    return sp.Add(*(kernel.laplace(s, horizon) for kernel in kernels))
 
 
-def weighted_square(kernels: Iterable[Kernel], s: sp.Expr) -> sp.Expr:
-    """int_0^inf e^{-2st} (sum_i kernel_i(t))^2 dt; s = 0 gives the squared norm. Exact."""
+def weighted_square(kernels: Iterable[Kernel], s: sp.Expr, horizon: sp.Expr = sp.oo) -> sp.Expr:
+    """int_0^horizon e^{-2st} (sum_i kernel_i(t))^2 dt, summed over inputs; s = 0 gives the squared norm. Exact."""
     terms = tuple(kernels)
-    return sp.Add(*(overlap(p, q, 2 * s) for p in terms for q in terms))
+    return sp.Add(*(overlap(p, q, 2 * s, horizon) for p in terms for q in terms))
+
+
+def horizon_of(value: Exact, target: Target) -> sp.Expr:
+    """The horizon T of the loss, "inf" or > 0, after a look at whether the target has a norm on it."""
+    if isinstance(value, str) and value.strip() == "inf":
+        value = sp.oo
+    horizon = sp.oo if value is sp.oo else positive(value, "horizon", "for a loss to be measured; 'inf' for no end")
+    for i, term in enumerate(target.terms):
+        if horizon is sp.oo and not term.square_integrable:
+            raise ValueError(
+                f"target term {i} must be square-integrable for the loss of an infinite horizon, and {term.rho(t)} is "
+                "not known to be; make it fade faster than t^(-1/2), or give a finite horizon"
+            )
+    return horizon
+
+
+def _matchable(term: Kernel) -> bool:
+    """Whether a unit can be this term exactly: an exponential that begins at once."""
+    return isinstance(term, Exponential) and term.lag == 0
+
+
+def numbers_only(target: Target, others: Iterable[sp.Expr]) -> None:
+    """ValueError where a symbol is left in the target, but for the time of a formula, or in the other numbers."""
+    numbers = [getattr(term, each.name) for term in target.terms for each in fields(term)]
+    if symbols := set().union(*(number.free_symbols for number in [*numbers, *others])) - {t}:
+        names = ", ".join(sorted(map(str, symbols)))
+        raise ValueError(f"a Problem must be all numbers, got the symbols {names}; substitute values")
 
 
 @dataclass(frozen=True)
 class Problem:
     """Start the gradient flow at `start` on `target`; when has the loss fallen by more than `drop`?
 
-    target: Target. start: LinearRNN, the network at tau = 0. drop: > 0, in output^2 / input^2 * time, like J.
-    Raises ValueError for a drop <= 0 or a symbol, TypeError for a float or the wrong kind of object.
+    target:  Target, of one input. start: LinearRNN, the network at tau = 0.
+    drop:    > 0, in output^2 / input^2 * time, like J.
+    horizon: T of the loss (M3), > 0 in time, or "inf".
+    parametrisation: of the rates, what is really trained (M9).
+    Raises ValueError for a value out of range or a symbol, TypeError for a float or the wrong kind of object.
     """
 
     target: Target
     start: LinearRNN
     drop: sp.Expr
+    horizon: sp.Expr = sp.oo
+    parametrisation: Parametrisation = IDENTITY
 
     def __post_init__(self) -> None:
         if not isinstance(self.target, Target):
             raise TypeError(f"target must be a Target, got {self.target!r}")
         if not isinstance(self.start, LinearRNN):
             raise TypeError(f"start must be a LinearRNN, got {self.start!r}")
+        if not isinstance(self.parametrisation, Parametrisation):
+            raise TypeError(f"parametrisation must be a Parametrisation, got {self.parametrisation!r}")
         object.__setattr__(self, "drop", positive(self.drop, "drop", "for the loss to fall by it"))
-        numbers = [getattr(term, each.name) for term in self.target.terms for each in fields(term)]
-        numbers += [*self.start.amplitudes, *self.start.rates, self.drop]
-        if symbols := set().union(*(number.free_symbols for number in numbers)):
-            names = ", ".join(sorted(map(str, symbols)))
-            raise ValueError(f"a Problem must be all numbers, got the symbols {names}; substitute values")
+        numbers_only(self.target, [*self.start.amplitudes, *self.start.rates, self.drop])
+        object.__setattr__(self, "horizon", horizon_of(self.horizon, self.target))
+        for i, term in enumerate(self.target.terms):
+            if term.input != 1:
+                raise ValueError(f"target term {i} must be of input 1, got {term.input}; a diagonal network has one input")
+        for i, rate in enumerate(self.start.rates):
+            self.parametrisation.check(rate, f"rate {i}")
 
     @cached_property
     def _pairs(self) -> dict[int, int]:
         """Unit -> index of its target term: a term may stand in a target twice, so the index is its identity."""
-        exponentials = {i: term for i, term in enumerate(self.target.terms) if isinstance(term, Exponential)}
+        exponentials = {i: term for i, term in enumerate(self.target.terms) if _matchable(term)}
 
         def distance(candidate: tuple[int, int]) -> tuple[sp.Expr, bool, int, int]:
             unit, term = candidate
@@ -122,6 +171,10 @@ class Problem:
         """The terms of the target that are not in rho_bar."""
         return tuple(term for i, term in enumerate(self.target.terms) if i not in self._pairs.values())
 
+    def bump_transform(self, s: sp.Expr) -> sp.Expr:
+        """B(s), the bump's transform over the horizon. Exact."""
+        return transform(self.bump, s, self.horizon)
+
     @property
     def bump_vanishes(self) -> bool:
         """Whether there is nothing in the target but rho_bar."""
@@ -134,17 +187,15 @@ class Problem:
             if reference != actual:
                 what = "its exponential" if unit in self.pairing else "zero amplitude"
                 return f"the start is not on the fit: unit {unit} differs from {what}"
-        if any(isinstance(term, Exponential) for term in self.bump):
+        if any(_matchable(term) for term in self.bump):
             return "the start is not on the fit: an exponential of the target has no unit"
         return None
 
     @cached_property
     def initial_loss(self) -> sp.Expr:
         """J(0) (M3) by bilinearity: the squared norm of network minus target. Exact."""
-        network = tuple(Exponential(a, w) for a, w in self.start.units)
-        cross = sp.Add(*(overlap(p, q, sp.Integer(0)) for p in network for q in self.target.terms))
-        zero = sp.Integer(0)
-        return weighted_square(network, zero) - 2 * cross + weighted_square(self.target.terms, zero)
+        error = (*(Exponential(-a, w) for a, w in self.start.units), *self.target.terms)
+        return weighted_square(error, sp.Integer(0), self.horizon)
 
     def _repr_latex_(self) -> str:
         rho, drop = sp.latex(self.target.rho(t)), sp.latex(self.drop)

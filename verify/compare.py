@@ -3,11 +3,14 @@
     closed form of the loss       vs  quadrature of its definition (M3)                  at the end state of a run
     gradient in Arb               vs  mpmath                                             at the end state
     gradient in closed form       vs  backpropagation through the network that runs
+    Rhat(w_k), Rhat'(w_k)         vs  R(w_k), R'(w_k), by quadrature (M7)                at a minimum
     escape time in Arb            vs  float64                                            where float64 serves
     escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted
+    escape time of the flow       vs  the law of coincided starts (M15)                  where that is trusted
     escape time of the flow       vs  the lower bound (M21): an inequality
     escape time of the flow       vs  gradient descent, extrapolated in eta, then dt^2; and the orders of its errors
 
+A dense network has other rows: Gramians against the exact memory kernel, backpropagation and (M7), and gradient descent.
 Every row carries its tolerance and the reason for it. A row that a cell cannot support (no escape, off the fit, too
 long to train) is left out.
 """
@@ -22,23 +25,28 @@ import sympy as sp
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Mpmath
 from numerics.compiling import bind, evaluate
-from numerics.escape import escape_time
+from numerics.dense_flow import DenseState
+from numerics.escape import EscapeTime, escape_time
 from numerics.flow import fits_float64
+from numerics.gramian import DenseLandscape
 from numerics.landscape import Landscape
 from numerics.run import Outcome
+from theory.dense import DenseProblem
 from theory.exact import exact
 from theory.kernels import t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 from theory.rnn import LinearRNN
+from verify.dense_network import dense_loss_and_gradient, dense_parameters, impulses
 from verify.network import impulse, loss_and_gradient, parameters, target_samples
-from verify.sampling import Sampled, Simulated
+from verify.sampling import Sampled, Simulated, dense_network
 from verify.simulate import Extrapolation
 from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
 
 DIGITS = 40  # working digits of the checks
 FLOAT64_DIGITS = 10  # asked of float64
+MOST_SAMPLES = 100_000  # time steps of a sequence through the network
 TRUSTED = 14  # w0 L beyond which the slow flow is compared with (mathematics of (M14))
 
 
@@ -96,20 +104,104 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
     problem, escape = cell.problem, cell.escape
     if escape is None or escape.end is None:
         return
+    if isinstance(problem, DenseProblem):
+        yield from _of_dense_cell(problem, escape, simulated)
+        return
     end = _ended(problem, escape.end.amplitudes, escape.end.rates)
     yield _loss(end)
     yield _arithmetics(end)
-    yield _backpropagation(end)
+    if (row := _backpropagation(end)) is not None:
+        yield row
+    if escape.minimum is not None:
+        yield _critical_point(_ended(problem, escape.minimum.amplitudes, escape.minimum.rates))
     if escape.tau is None:
         return
     if escape.arithmetic != "float64" and (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
         yield row
     if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape.tau, cell.slow_flow.value)):
         yield row
+    if cell.coincided and cell.coincided.value and (row := _coincided(problem, escape.tau, cell.coincided.value)):
+        yield row
     if cell.lower_bound and cell.lower_bound.value:
         yield _lower_bound(escape.tau, cell.lower_bound.value)
     if simulated and isinstance(simulated.found, Extrapolation) and simulated.found.escape_time is not None:
         yield from _simulation(escape.tau, simulated.found)
+
+
+def _of_dense_cell(problem: DenseProblem, escape: EscapeTime, simulated: Simulated | None) -> Iterator[Check]:
+    """The rows of a dense network, at the start and, for (M7), at the end of its run; all in float64."""
+    surface = DenseLandscape(problem)
+    yield _dense_loss(problem, surface)
+    if (row := _dense_backpropagation(problem, surface)) is not None:
+        yield row
+    if escape.outcome is Outcome.stationary and isinstance(escape.end, DenseState):
+        yield _tangential(surface, escape.end)
+    if escape.tau and simulated and isinstance(simulated.found, Extrapolation) and simulated.found.escape_time:
+        yield from _simulation(escape.tau, simulated.found)
+
+
+def _dense_loss(problem: DenseProblem, surface: DenseLandscape) -> Check:
+    """J through the Gramians against the overlaps of the exact memory kernels."""
+    arithmetic = Arb(DIGITS)
+    with arithmetic.working():
+        exact_loss = decimal(evaluate(problem.initial_loss, arithmetic), 20)
+    return _row(
+        "loss at the start",
+        ("Gramians, float64 (H4)", f"{surface.loss(surface.start):.17g}"),
+        ("exact memory kernels", exact_loss),
+        1e-11,
+        "15 digits less 4 for cancellation between Gramian and target; a transposed W changes the first digit",
+    )
+
+
+def _dense_backpropagation(problem: DenseProblem, surface: DenseLandscape) -> Check | None:
+    """The gradient through both Gramians against backpropagation through the dense network that runs."""
+    dt = _grid(problem)
+    rate = -float(np.linalg.eigvals(surface.network(surface.start).recurrent).real.max())
+    length = float(problem.target.reach) + 20 / rate if problem.horizon is sp.oo else float(problem.horizon)
+    if dt is None or length / dt > MOST_SAMPLES:
+        return None
+    closed = surface.network(surface.gradient(surface.start))
+    by_steps = []
+    for step in (dt, dt / 2):
+        targets, *network = dense_network(problem)
+        samples = [target_samples(target, dt=step, length=length) for target in targets]
+        theta = dense_parameters(*network)
+        by_steps.append(dense_loss_and_gradient(theta, impulses(samples, dt=step))[1])
+    run = (4 * by_steps[1] - by_steps[0]) / 3
+    expected = np.column_stack([closed.recurrent, closed.input_weights, closed.readout])
+    difference = float(np.linalg.norm(run - expected) / np.linalg.norm(expected))
+    return Check(
+        "gradient, as a vector",
+        "",
+        "two Gramians (H5), norm",
+        f"{np.linalg.norm(expected):.10g}",
+        "backpropagation, dt -> 0, norm",
+        f"{np.linalg.norm(run):.10g}",
+        f"{difference:.3g}",
+        "1e-06",
+        f"relative, of the vectors; dt^2 extrapolated from {dt:.3g} and half",
+        difference <= 1e-6,
+    )
+
+
+def _tangential(surface: DenseLandscape, end: DenseState) -> Check:
+    """(M7) at the eigenvalues of W, of the network printed at the end of the run."""
+    numbers = (*end.readout, *(x for row in (*end.recurrent, *end.input_weights) for x in row))
+    residuals = surface.transfer_residuals(np.array([float(x) for x in numbers]))
+    worst = max((max(each.value, each.slope) for each in residuals), default=0.0)
+    return Check(
+        "critical point, worst condition (M7)",
+        "",
+        "Rhat(-l) - R(-l), relative",
+        f"{worst:.3g}",
+        "zero",
+        "0",
+        f"{worst:.3g}",
+        "1e-3",
+        "the run stops where its Hessian predicts next to no fall, near the minimum and not at it",
+        worst <= 1e-3,
+    )
 
 
 def _row(name: str, left: tuple[str, Any], right: tuple[str, Any], tolerance: float, reason: str) -> Check:
@@ -127,25 +219,32 @@ def _row(name: str, left: tuple[str, Any], right: tuple[str, Any], tolerance: fl
 def _ended(problem: Problem, amplitudes: Sequence[str], rates: Sequence[str]) -> Problem:
     """The same problem, started at the network where its run ended."""
     units = [(exact(a, "amplitude"), exact(w, "rate")) for a, w in zip(amplitudes, rates, strict=True)]
-    return Problem(problem.target, LinearRNN(tuple(units)), problem.drop)
+    return replace(problem, start=LinearRNN(tuple(units)))
 
 
 def _loss(end: Problem) -> Check:
     arithmetic = Arb(DIGITS + 20)
     with arithmetic.working():
         closed = decimal(evaluate(end.initial_loss, arithmetic), 20)
-    reference = Mpmath(DIGITS)
-    error = bind((t,), (end.start.kernel(t) - end.target.rho(t),), reference)
-    marks = [0, *sorted({float(sp.Max(0, term.lag)) for term in end.target.terms if hasattr(term, "lag")} - {0.0})]
-    panels = [marks[0], *(mark + offset for mark in marks for offset in (-8, -4, 0, 4, 8, 40) if mark + offset > 0)]
-    quadrature = reference.context.quad(lambda time: error(time)[0] ** 2, [*sorted(set(panels)), reference.context.inf])
     return _row(
         "loss at the end of the run",
         ("closed form (M4)", closed),
-        ("quadrature of (M3)", quadrature),
+        ("quadrature of (M3)", _quadrature(end, lambda error, _: error**2)),
         1e-19,
         "tanh-sinh quadrature with 40 digits; a sign or a factor in (M4) changes the first digit",
     )
+
+
+def _quadrature(end: Problem, integrand: Callable[[Any, Any], Any]) -> Any:
+    """int_0^T integrand(rho_hat(t) - rho(t), t) dt by mpmath, piece by piece between the jumps of rho."""
+    reference = Mpmath(DIGITS)
+    number = reference.number
+    error = bind((t,), (end.start.kernel(t) - end.target.rho(t),), reference)
+    around = {term.reach + offset for term in end.target.terms for offset in (-8, -4, 0, 4, 8, 40)}
+    marks = sorted(mark for mark in {*around, *end.target.breaks, sp.Integer(40)} if 0 < mark < end.horizon)
+    last = reference.context.inf if end.horizon is sp.oo else number(end.horizon)
+    panels = [reference.context.mpf(0), *(number(sp.Rational(str(sp.N(mark, DIGITS)))) for mark in marks), last]
+    return reference.context.quad(lambda time: integrand(error(time)[0], time), panels)
 
 
 def _gradient(problem: Problem, arithmetic: Arb | Mpmath) -> list[Any]:
@@ -168,16 +267,23 @@ def _arithmetics(end: Problem) -> Check:
     )
 
 
-def _backpropagation(end: Problem) -> Check:
-    """|gradient| of the network that runs, extrapolated in dt^2, against the closed form; compared as vectors."""
+def _backpropagation(end: Problem) -> Check | None:
+    """|gradient| of the network that runs, extrapolated in dt^2, against the closed form; compared as vectors.
+
+    None where the jumps of the target, or the horizon, lie on no grid that is affordable.
+    """
     closed = np.array([float(x) for x in _gradient(end, Mpmath(30))])
     a, w = ([float(x) for x in units] for units in (end.start.amplitudes, end.start.rates))
-    lags = [float(term.lag) for term in end.target.terms if hasattr(term, "lag")]
-    length = max([0.0, *lags]) + 20 / min(w)
+    dt = _grid(end)
+    if dt is None:
+        return None
+    length = float(end.target.reach) + 20 / min(w) if end.horizon is sp.oo else float(end.horizon)
+    if length / dt > MOST_SAMPLES:
+        return None
     by_steps = []
-    for dt in (0.04, 0.02):
-        samples = target_samples(Sampled(end.target), dt=dt, length=length)
-        loss, slopes = loss_and_gradient(parameters(a, w, dt=dt), impulse(samples, dt=dt))
+    for step in (dt, dt / 2):
+        samples = target_samples(Sampled(end.target), dt=step, length=length)
+        loss, slopes = loss_and_gradient(parameters(a, w, dt=step), impulse(samples, dt=step))
         by_steps.append(slopes.ravel())
     run = (4 * by_steps[1] - by_steps[0]) / 3
     scale = 2 * np.sqrt(loss / (2 * min(w)))  # |dJ/da| <= 2 |e| |e^{-wt}|: what a gradient could be at this loss
@@ -191,8 +297,48 @@ def _backpropagation(end: Problem) -> Check:
         f"{np.linalg.norm(run):.10g}",
         f"{difference:.3g}",
         f"{tolerance:.3g}",
-        "relative to 2 |error| |exponential|, since the gradient may vanish; dt^2 extrapolated from 0.04 and 0.02",
+        f"relative to 2 |error| |exponential|, since the gradient may vanish; dt^2 extrapolated from {dt:.3g} and half",
         difference <= tolerance,
+    )
+
+
+def _grid(end: Problem | DenseProblem) -> float | None:
+    """A time step of at most 0.04 of which every jump of the target, and the horizon, is a multiple."""
+    marks = [*end.target.breaks, *([end.horizon] if end.horizon is not sp.oo else [])]
+    if not marks:
+        return 0.04
+    if not all(mark.is_Rational for mark in marks):
+        return None
+    common = sp.gcd_list([sp.Integer(1), *marks])
+    step = common / sp.ceiling(common * 25)
+    return float(step) if step > sp.Rational(1, 400) else None
+
+
+def _critical_point(minimum: Problem) -> Check:
+    """(M7): the network's transform and its slope meet the target's at every rate with a nonzero amplitude."""
+    ctx = Mpmath(DIGITS).context
+    worst, names = ctx.mpf(0), ("Rhat", "Rhat'")
+    shown = ("", ctx.mpf(0), ctx.mpf(0))
+    for amplitude, rate in minimum.start.units:
+        if amplitude == 0:
+            continue
+        for order, name in enumerate(names):
+            weight = lambda time, order=order, w=Mpmath(DIGITS).number(rate): time**order * ctx.exp(-w * time)
+            apart = _quadrature(minimum, lambda error, time: error * weight(time))
+            size = _quadrature(minimum, lambda error, time: abs(weight(time)))
+            if abs(apart) / size >= worst:
+                worst, shown = abs(apart) / size, (name, apart, size)
+    return Check(
+        "critical point, worst condition (M7)",
+        "",
+        f"{shown[0]} - its target, by quadrature",
+        ctx.nstr(shown[1], 10),
+        "zero",
+        "0",
+        ctx.nstr(worst, 3),
+        "1e-12",
+        "relative to the transform of 1; the minimum is printed to 15 digits, a rate off by 1e-6 shows at 1e-7",
+        bool(worst <= 1e-12),
     )
 
 
@@ -219,6 +365,19 @@ def _slow_flow(problem: Problem, tau: str, integral: str) -> Check | None:
     tolerance = min(0.05, 1e5 * float(np.exp(-reach)))
     reason = f"w0 L = {reach:.3g}; the error falls like 2e4 e^(-w0 L) as measured on the pair, 5 times that is allowed"
     return _row("escape time", ("flow", tau), ("slow-flow integral (M14)", integral), tolerance, reason)
+
+
+def _coincided(problem: Problem, tau: str, law: str) -> Check | None:
+    """The flow against (M15), where its error, about 5 L^2 e^{-w* L/2} as measured on the coincided study, is small."""
+    lags = [exponent[1] for kernel in problem.bump if (exponent := kernel.exponent())]
+    if not lags:
+        return None
+    w, L = float(next(iter(problem.pairing.values())).rate), float(min(lags))
+    tolerance = 10 * (w * L) ** 2 * float(np.exp(-w * L / 2))
+    if tolerance > 0.2:
+        return None
+    reason = f"w* L = {w * L:.3g}; the error falls like 5 (w* L)^2 e^(-w* L/2) as measured, twice that is allowed"
+    return _row("escape time", ("flow", tau), ("law of coincided starts (M15)", law), tolerance, reason)
 
 
 def _lower_bound(tau: str, bound: str) -> Check:

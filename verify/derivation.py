@@ -1,7 +1,7 @@
 """What memcurse derives for a study, to be shown: the statements of theory/, object by object.
 
 Loss, gradient, flow and its cancellation-free form hold for any target and width, in generic i, j, k; slow flow and
-lower bound are those of one problem.
+lower bound are those of one problem. A dense network has its loss and gradient through the Gramians instead.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,8 +10,9 @@ from typing import Any
 
 import sympy as sp
 
-from theory import flow, landscape
+from theory import dense, flow, landscape
 from theory.bounds import lower_bound
+from theory.dense import DenseProblem
 from theory.latex import Statement, align
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
@@ -41,13 +42,16 @@ class Derived:
         return {"object": self.name, "latex": self.latex, "reason": self.reason}
 
 
-def derived(problem: Problem) -> tuple[Derived, ...]:
+def derived(problem: Problem | DenseProblem) -> tuple[Derived, ...]:
     """Loss, gradient, flow, cancellation-free form, and the slow flow and lower bound of the problem. Exact."""
+    if isinstance(problem, DenseProblem):
+        return (Derived("dense network", dense.statements()),)
+    T = problem.horizon
     return (
-        Derived("loss", (landscape.loss(),)),
-        Derived("gradient", landscape.gradient()),
-        Derived("flow", flow.flow()),
-        Derived("cancellation-free form", flow.cancellation_free()),
+        Derived("loss", (landscape.loss(T),)),
+        Derived("gradient", landscape.gradient(T)),
+        Derived("flow", flow.flow(T, problem.parametrisation)),
+        Derived("cancellation-free form", flow.cancellation_free(T)),
         _on_the_fit("slow flow", lambda: plateau(problem).statements()),
         _on_the_fit("lower bound", lambda: lower_bound(problem).statements()),
     )

@@ -43,14 +43,12 @@ def did_you_mean(value: Any, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def known_keys(table: Table, path: str, known: Iterable[str], later: Iterable[str] = ()) -> None:
-    """StudyError unless every key of the table is known; `later` are those of a coming version."""
+def known_keys(table: Table, path: str, known: Iterable[str]) -> None:
+    """StudyError unless every key of the table is known."""
     known = tuple(known)
     for key in table:
         full = f"{path}.{key}" if path else key
         here = f"known here: {', '.join(known)}"
-        if key in later:
-            raise StudyError(f"{full}: is not in this version yet; {here}")
         if key not in known:
             raise StudyError(f"{full}: is not a known key; {did_you_mean(key, known)}{here}")
 

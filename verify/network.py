@@ -11,6 +11,9 @@ Noise     L = mean over sequences of (y_last - z_last)^2, x_n independent normal
           variance 1/dt: white noise of unit intensity, its final output compared             (N6)
 Adjoint   g_n = dL/dh_{n+1} = a dL/dy_n + p g_{n+1}, the recurrence run backwards             (N7)
 Gradient  dL/da = sum_n h_{n+1} dL/dy_n ,  dL/dp = sum_n g_n h_n ,  dL/dq = sum_n g_n dt x_n  (N8)
+Trained   v, with w = phi(v):  v ("identity"),  e^v ("exp"),  ln(1 + e^v) ("softplus"),
+          1 / (alpha v^2 + beta), v > 0 ("inverse-square", alpha, beta)                       (N9)
+          dL/dv = phi'(v) dL/dw                                                               (N10)
 
 The final output under noise is a sum of steps independent terms of variance dt err_k^2, so (N6) has
 expectation (N5) exactly, not only in the limit. (N5) with (N2) is the midpoint rule for (M3) with
@@ -28,9 +31,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
+from scipy.special import expit
 
 Array = NDArray[np.float64]
 Scheme = Literal["exponential", "euler"]
+Named = Literal["identity", "exp", "softplus"]
+Parametrisation = Named | tuple[Literal["inverse-square"], float, float]
 
 
 def positive(value: float, name: str, meaning: str) -> float:
@@ -78,6 +84,48 @@ def time_steps(length: float, dt: float) -> int:
     return round(length / dt)
 
 
+@dataclass(frozen=True, slots=True)
+class Phi:
+    """(N9), elementwise on arrays: rate is phi, slope phi', inverse phi^{-1} on rates w with 1/w > beta."""
+    rate: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    inverse: Callable[[Array], Array]
+    beta: float = 0.0
+
+
+def phi(parametrisation: Parametrisation) -> Phi:
+    """The functions of a parametrisation (N9). Raises ValueError for an unknown one, or alpha or beta not > 0."""
+    match parametrisation:
+        case "identity":
+            return Phi(lambda v: v, np.ones_like, lambda w: w)
+        case "exp":
+            return Phi(np.exp, np.exp, np.log)
+        case "softplus":  # ln(1 + e^v) and ln(e^w - 1) as they stand would overflow, and cancel for slow rates
+            return Phi(lambda v: np.logaddexp(0, v), expit, lambda w: w + np.log(-np.expm1(-w)))
+        case ("inverse-square", alpha, beta):
+            positive(alpha, "alpha", "what makes the rate depend on v")
+            positive(beta, "beta", "1 / the bound of the rates")
+            return Phi(lambda v: 1 / (alpha * v**2 + beta), lambda v: -2 * alpha * v / (alpha * v**2 + beta) ** 2,
+                       lambda w: np.sqrt((1 / w - beta) / alpha), beta)
+        case _:
+            raise ValueError(f"parametrisation must be one of {', '.join(get_args(Named))} or "
+                             f"('inverse-square', alpha, beta), got {parametrisation!r}")
+
+
+def trained(theta: Array, form: Phi) -> Array:
+    """Row 1 of theta from the rates w to v, (N9). Raises ValueError for a rate out of reach."""
+    for i, w in enumerate(theta[1].tolist()):
+        if 1 / w <= form.beta:
+            raise ValueError(f"rate {i} must be < 1/beta = {1 / form.beta:.6g} for 1 / (alpha v^2 + beta) to reach it "
+                             f"at some v > 0, got {w!r}; take a smaller beta")
+    return np.array([theta[0], form.inverse(theta[1])])
+
+
+def weights(theta: Array, form: Phi) -> Array:
+    """Row 1 of theta from v to the rates w, (N9)."""
+    return np.array([theta[0], form.rate(theta[1])])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """Input sequences and the answers wanted: L_b = weight * sum over the outputs compared of (y - z)^2.
@@ -93,12 +141,15 @@ class Task:
     scheme: Scheme = "exponential"
 
 
-def target_samples(target: Callable[[Array], Array], *, dt: float, length: float) -> Array:
-    """rho((k+1/2) dt), k = 0 .. steps-1, from a callable that maps an array of times to an array."""
+def target_samples(target: Callable[[Array], Array], *, dt: float, length: float, name: str = "target") -> Array:
+    """rho((k+1/2) dt), k = 0 .. steps-1, from a callable that maps an array of times to an array.
+
+    Where rho jumps off the grid of the k dt, (N5) is of first order in dt only; on the grid it stays of second.
+    """
     times: Array = (np.arange(time_steps(length, dt), dtype=np.float64) + 0.5) * dt
     samples = np.asarray(target(times), dtype=np.float64)
     if samples.shape != times.shape or not np.all(np.isfinite(samples)):
-        raise ValueError(f"target must map times of shape {times.shape} to finite values of that shape, got shape "
+        raise ValueError(f"{name} must map times of shape {times.shape} to finite values of that shape, got shape "
                          f"{samples.shape}, finite: {bool(np.all(np.isfinite(samples)))}; use numpy functions")
     return samples
 

@@ -6,15 +6,18 @@ takes about tau / eta gradient steps, so only cells that escape early can be tra
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from numerics.arithmetic import Array, Float64
 from numerics.compiling import bind
+from theory.dense import DenseProblem
 from theory.kernels import t
+from theory.parametrisation import InverseSquare, Parametrisation
 from theory.problem import Problem, Target
+from verify.dense_network import extrapolate_dense
 from verify.simulate import Extrapolation, Training, extrapolate, train
 from verify.study import Simulation
 from verify.sweep import CellResult, StudyResult
@@ -77,16 +80,18 @@ def gradient_steps(settings: Simulation, tau: float) -> float:
     return tau / float(settings.eta) * sum(2**k for k in levels for j in levels if k + j < max(len(levels), 3))
 
 
-def length(problem: Problem, settings: Simulation) -> float:
-    """The simulated time of a sequence: the study's, or the longest lag of the target + PAST_LAG."""
-    lags = [float(term.lag) for term in problem.target.terms if hasattr(term, "lag")]
-    return max([0.0, *lags]) + PAST_LAG if settings.length is None else float(settings.length)
+def length(problem: Problem | DenseProblem, settings: Simulation) -> float:
+    """The simulated time of a sequence: the study's, or the target's reach + PAST_LAG, and never beyond the horizon."""
+    wanted = problem.target.reach + PAST_LAG if settings.length is None else settings.length
+    return float(sp.Min(wanted, problem.horizon))
 
 
 def unaffordable(cell: CellResult, settings: Simulation) -> str | None:
     """Why a cell is not trained; None if it is."""
     if cell.escape is None or cell.escape.tau is None:
         return "the gradient flow has no escape time to compare with"
+    if isinstance(cell.problem, DenseProblem) and settings.mode != "population":
+        return f"a dense network is trained in the mode 'population' only, not in {settings.mode!r}"
     steps = gradient_steps(settings, float(cell.escape.tau))
     if steps > AFFORDABLE:
         return f"it would take about {steps:.1e} gradient steps, more than the {AFFORDABLE:.0e} that are afforded"
@@ -119,22 +124,40 @@ def _simulated(cell: CellResult, settings: Simulation, map: Callable[..., Iterab
     tau = cell.escape.tau if cell.escape else None
     if reason := unaffordable(cell, settings):
         return Simulated(cell.parameters, tau, None, reason)
-    problem, target = cell.problem, Sampled(cell.problem.target)
-    a, w = ([float(x) for x in units] for units in (problem.start.amplitudes, problem.start.rates))
-    drop, dt, eta = (float(x) for x in (problem.drop, settings.dt, settings.eta))
-    span = length(problem, settings)
+    problem = cell.problem
+    steps: dict[str, Any] = {"dt": float(settings.dt), "eta": float(settings.eta), "length": length(problem, settings)}
+    steps |= {"drop": float(problem.drop), "max_steps": AFFORDABLE}
+    levels = {"levels": settings.levels, "map": map}
+    noise = {"mode": settings.mode, "batch": settings.batch, "seed": settings.seed}
     found: Extrapolation | Training
     try:
-        if settings.mode == "population":
-            levels = settings.levels
-            whole = partial(extrapolate, drop=drop, dt=dt, eta=eta, length=span, max_steps=AFFORDABLE)
-            found = whole(target, a, w, levels=levels, map=map)
+        if isinstance(problem, DenseProblem):
+            found = extrapolate_dense(*dense_network(problem), **steps, **levels)
         else:
-            noise = partial(train, mode=settings.mode, batch=settings.batch, seed=settings.seed)
-            found = noise(target, a, w, drop=drop, dt=dt, eta=eta, length=span, max_steps=AFFORDABLE)
+            units = ([float(x) for x in each] for each in (problem.start.amplitudes, problem.start.rates))
+            network = Sampled(problem.target), *units
+            trained = steps | {"parametrisation": _trained(problem.parametrisation)}
+            averaged = settings.mode == "population"
+            found = extrapolate(*network, **trained, **levels) if averaged else train(*network, **trained, **noise)
     except ValueError as error:
         return Simulated(cell.parameters, tau, None, str(error))
     return Simulated(cell.parameters, tau, found, found.reason)
+
+
+def _trained(parametrisation: Parametrisation) -> Any:
+    """The parametrisation in the words of verify/network.py."""
+    if isinstance(parametrisation, InverseSquare):
+        return "inverse-square", float(parametrisation.a), float(parametrisation.b)
+    return parametrisation.name
+
+
+def dense_network(problem: DenseProblem) -> tuple[Any, ...]:
+    """Targets by input, recurrent, input weights and readout as verify/dense_network.py takes them."""
+    d, start = problem.start.inputs, problem.start
+    by_input = [[term for term in problem.target.terms if term.input == k + 1] for k in range(d)]
+    targets = [Sampled(Target(tuple(terms))) if terms else np.zeros_like for terms in by_input]
+    W, U = ([[float(x) for x in row] for row in rows] for rows in (start.recurrent, start.input_weights))
+    return targets, W, U, [float(x) for x in start.readout]
 
 
 def _run(training: Training) -> dict[str, Any]:

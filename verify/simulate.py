@@ -1,6 +1,6 @@
 """Direct simulation: train the network of verify/network.py by gradient descent, and extrapolate to its limit.
 
-Descent    theta <- theta - eta grad L(theta) ,   tau = eta * steps                           (G1)
+Descent    theta <- theta - eta grad L(theta) ,   tau = eta * steps ,   theta = (a, v) of (N9) (G1)
 Escape     first tau with L(0) - L(tau) > drop                                                (G2)
 Limit      tau(eta, dt) = sum_kj c_kj eta^k dt^{2j} ,   c_00 the escape time of gradient flow (G3)
 
@@ -8,7 +8,9 @@ Limit      tau(eta, dt) = sum_kj c_kj eta^k dt^{2j} ,   c_00 the escape time of 
 and 1 / D is nearly linear in tau: the polynomial through it at AROUND steps on either side of the escape, solved
 for 1 / drop, adds an error far below the O(eta) of (G1).
 (G3) holds because (G1) is Euler's method for the flow and (N5) the midpoint rule: an assumption, checked
-by the measured orders. The limit is that of the horizon `length`, which should outlast the memory.
+by the measured orders. It is the limit of the horizon T = `length`, exactly: for T = inf let `length` outlast the
+memory, for a finite T let it be T, a multiple of the coarsest dt. `descend` and `richardson` know no network: they also
+serve verify/dense_network.py.
 
 Modes, all losses in output^2 / input^2 * time:
 population  grad of (N5), the impulse sequence: the expected loss itself. Deterministic.
@@ -31,9 +33,12 @@ from typing import Any, Literal
 import numpy as np
 
 from verify import network
-from verify.network import Array, Scheme, Task, positive
+from verify.network import Array, Parametrisation, Phi, Scheme, Task, positive
 
 Mode = Literal["population", "batch", "online"]
+Target = Callable[[Array], Array]
+State = dict[str, Any]
+Evaluation = Callable[[Array], tuple[float, Array]]  # theta -> the loss and its gradient
 AROUND = 4       # steps on either side of the escape that interpolate it: order 8
 THINNED = 400    # most points kept of a loss trajectory
 
@@ -41,7 +46,7 @@ THINNED = 400    # most points kept of a loss trajectory
 class Outcome(Enum):
     ESCAPED = "the loss fell by more than the drop"
     UNREACHABLE = "the drop is not below the loss at the start, and no loss is negative; it never escapes"
-    STOPPED = "max_steps or max_seconds reached; the state is in amplitudes and rates"
+    STOPPED = "max_steps or max_seconds reached; the end is in `state`"
     DIVERGED = "the loss left the range of float64"
 
 
@@ -49,11 +54,12 @@ class Outcome(Enum):
 class Training:
     """A run of gradient descent. Guarantee: estimated, biased by O(eta) + O(dt^2); sampled, one draw, with noise.
 
-    escape_time:       tau of (G2) = eta * steps, interpolated unless online; None unless escaped.
-    steps:             gradient steps to the end of the run: the first past the drop, if it escaped.
-    trajectory:        pairs (tau, loss), at most THINNED, first and last included.
-    amplitudes, rates: the state after these steps, m of each.
-    reason:            why escape_time is None, and the way out; None if it is not.
+    escape_time: tau of (G2) = eta * steps, interpolated unless online; None unless escaped.
+    steps:       gradient steps to the end of the run: the first past the drop, if it escaped.
+    trajectory:  pairs (tau, loss), at most THINNED, first and last included.
+    state:       the weights after these steps, tuples by the names of the arguments that gave the start:
+                 "amplitudes" and "rates", or "recurrent", "input_weights" and "readout".
+    reason:      why escape_time is None, and the way out; None if it is not.
     """
     outcome: Outcome
     escape_time: float | None
@@ -62,8 +68,7 @@ class Training:
     eta: float
     mode: Mode
     trajectory: tuple[tuple[float, float], ...] = field(repr=False)
-    amplitudes: tuple[float, ...]
-    rates: tuple[float, ...]
+    state: State
     reason: str | None
     seconds: float
 
@@ -99,56 +104,40 @@ def _crossing(history: list[float], step: int, drop: float) -> float:
     return high
 
 
-def _descent(theta: Array, tasks: Iterable[Task], eta: float) -> Iterator[tuple[float, Array]]:
-    """(G1): yields the loss on the task of each step and theta, before the step is taken."""
-    for task in tasks:
-        loss, gradient = network.loss_and_gradient(theta, task)
+def _descent(theta: Array, evaluations: Iterable[Evaluation], eta: float) -> Iterator[tuple[float, Array]]:
+    """(G1): yields the loss of each step and theta, before the step is taken."""
+    for evaluation in evaluations:
+        loss, gradient = evaluation(theta)
         yield loss, theta
         theta = theta - eta * gradient
 
 
-def train(target: Callable[[Array], Array], amplitudes: Sequence[float], rates: Sequence[float], *,
-          drop: float, dt: float, eta: float, length: float, mode: Mode = "population", batch: int = 100,
-          seed: int = 0, scheme: Scheme = "exponential", max_steps: int = 1_000_000,
-          max_seconds: float | None = None) -> Training:
-    """Gradient descent from the given start until the loss has fallen by `drop`, (G1)-(G2).
+def descend(start: Array, evaluations: Iterable[Evaluation], state: Callable[[Array], State], *,
+            drop: float, dt: float, eta: float, max_steps: int, max_seconds: float | None,
+            mode: Mode = "population", judge: Callable[[Array], float] | None = None) -> Training:
+    """(G1)-(G2) for any network; start and every theta are arrays of its parameters, of one shape.
 
-    target:            rho, maps an array of times to an array; output / (input * time).
-    amplitudes, rates: the start, m of each; rates > 0 in 1 / time.
-    drop:              > 0, output^2 / input^2 * time.
-    dt, length:        time step and simulated time of a sequence, length rounded to whole steps.
-    eta:               learning rate > 0; large ones diverge or leave the flow.
-    batch, seed:       sequences in a batch, and of numpy.random.default_rng; unused by "population".
-    scheme:            "exponential" (N2), or "euler" (N3), first order only.
-    max_steps, max_seconds: gradient steps and wall time, or None; reaching either is an outcome.
+    evaluations: one for each step, without end.
+    state:       the weights of theta by name, for the Training.
+    judge:       the loss that (G2) asks for where that of the steps is noise; tau is then a whole step.
 
-    Returns a Training. Raises ValueError if an argument is out of range; not escaping never raises.
+    The other arguments are those of `train`, and so are the errors.
     """
-    start = network.parameters(amplitudes, rates, dt=dt, scheme=scheme)
     eta, drop = positive(eta, "eta", "the learning rate"), positive(drop, "drop", "the fall of the loss to wait for")
-    network.one_of(mode, Mode, "mode")
-    _count(batch, "batch", 1)
     _count(max_steps, "max_steps", 0)
     if max_seconds is not None:
         positive(max_seconds, "max_seconds", "wall time; give None for no limit")
 
     began = perf_counter()
-    samples = network.target_samples(target, dt=dt, length=length)
-    population = network.impulse(samples, dt=dt, scheme=scheme)
-    draw = partial(network.white_noise, samples, batch, np.random.default_rng(seed), dt=dt, scheme=scheme)
-    if mode == "online":
-        tasks: Iterator[Task] = (draw() for _ in count())
-    else:
-        tasks = repeat(population if mode == "population" else draw())
     history: list[float] = []
     end: Array | None = None                # theta at the first step past the drop
     last = max_steps
     with np.errstate(over="ignore", invalid="ignore"):
-        for step, (loss, theta) in enumerate(_descent(start, tasks, eta)):
-            history.append(loss if mode != "online" else float(network.losses(theta, population)[0]))
+        for step, (loss, theta) in enumerate(_descent(start, evaluations, eta)):
+            history.append(judge(theta) if judge else loss)
             if end is None and history[0] - history[-1] > drop:
                 end, past = theta, step
-                last = step if mode == "online" else step + AROUND - 1
+                last = step if judge else step + AROUND - 1
             if (step >= last or not isfinite(history[-1]) or drop >= history[0]
                     or (max_seconds is not None and perf_counter() - began > max_seconds)):
                 break
@@ -156,7 +145,7 @@ def train(target: Callable[[Array], Array], amplitudes: Sequence[float], rates: 
     escape_time, reason = None, None
     if end is not None:
         outcome = Outcome.ESCAPED
-        escape_time = eta * (past if mode == "online" else _crossing(history, past, drop))
+        escape_time = eta * (past if judge else _crossing(history, past, drop))
         step, theta = past, end
     elif not isfinite(history[-1]):
         outcome = Outcome.DIVERGED
@@ -171,7 +160,60 @@ def train(target: Callable[[Array], Array], amplitudes: Sequence[float], rates: 
         reason = f"after {step} steps the loss had fallen by {fallen:.3g} of the drop {drop!r}; {advice}"
     kept = np.unique(np.linspace(0, step, min(step + 1, THINNED)).round().astype(int)).tolist()
     return Training(outcome, escape_time, step, dt, eta, mode, tuple((eta * k, history[k]) for k in kept),
-                    tuple(theta[0].tolist()), tuple(theta[1].tolist()), reason, perf_counter() - began)
+                    state(theta), reason, perf_counter() - began)
+
+
+def _evaluation(theta: Array, *, task: Task, form: Phi) -> tuple[float, Array]:
+    """The loss on the task and its gradient in (a, v), (N10)."""
+    loss, gradient = network.loss_and_gradient(network.weights(theta, form), task)
+    gradient[1] *= form.slope(theta[1])
+    return loss, gradient
+
+
+def train(target: Target, amplitudes: Sequence[float], rates: Sequence[float], *,
+          drop: float, dt: float, eta: float, length: float, parametrisation: Parametrisation = "identity",
+          mode: Mode = "population", batch: int = 100, seed: int = 0, scheme: Scheme = "exponential",
+          max_steps: int = 1_000_000, max_seconds: float | None = None) -> Training:
+    """Gradient descent from the given start until the loss has fallen by `drop`, (G1)-(G2).
+
+    target:            rho, maps an array of times to an array; output / (input * time).
+    amplitudes, rates: the start, m of each; rates > 0 in 1 / time.
+    drop:              > 0, output^2 / input^2 * time.
+    dt, length:        time step and simulated time of a sequence, length rounded to whole steps.
+    eta:               learning rate > 0; large ones diverge or leave the flow.
+    parametrisation:   of the rates, (N9): "identity", "exp", "softplus", ("inverse-square", alpha, beta).
+    batch, seed:       sequences in a batch, and of numpy.random.default_rng; unused by "population".
+    scheme:            "exponential" (N2), or "euler" (N3), first order only.
+    max_steps, max_seconds: gradient steps and wall time, or None; reaching either is an outcome.
+
+    Returns a Training. Raises ValueError if an argument is out of range; not escaping never raises.
+
+    >>> run = train(lambda t: np.exp(-t), [0.5], [2.0], drop=0.1, dt=0.1, eta=0.05, length=10, parametrisation="exp")
+    >>> run.outcome.name, f"{run.escape_time:.2f}", sorted(run.state)
+    ('ESCAPED', '0.60', ['amplitudes', 'rates'])
+    """
+    form = network.phi(parametrisation)
+    start = network.trained(network.parameters(amplitudes, rates, dt=dt, scheme=scheme), form)
+    network.one_of(mode, Mode, "mode")
+    _count(batch, "batch", 1)
+
+    samples = network.target_samples(target, dt=dt, length=length)
+    population = network.impulse(samples, dt=dt, scheme=scheme)
+    draw = partial(network.white_noise, samples, batch, np.random.default_rng(seed), dt=dt, scheme=scheme)
+    evaluation = partial(_evaluation, form=form)
+    if mode == "online":
+        evaluations: Iterator[Evaluation] = (partial(evaluation, task=draw()) for _ in count())
+    else:
+        evaluations = repeat(partial(evaluation, task=population if mode == "population" else draw()))
+
+    def judge(theta: Array) -> float:
+        return float(network.losses(network.weights(theta, form), population)[0])
+
+    def state(theta: Array) -> State:
+        return dict(zip(("amplitudes", "rates"), map(tuple, network.weights(theta, form).tolist()), strict=True))
+
+    return descend(start, evaluations, state, drop=drop, dt=dt, eta=eta, max_steps=max_steps, max_seconds=max_seconds,
+                   mode=mode, judge=judge if mode == "online" else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,29 +250,20 @@ def _order(coarse: float, middle: float, fine: float) -> float | None:
     return log2(ratio) if ratio > 0 else None
 
 
-def extrapolate(target: Callable[[Array], Array], amplitudes: Sequence[float], rates: Sequence[float], *,
-                drop: float, dt: float, eta: float, length: float, levels: int = 2,
-                max_steps: int = 1_000_000, max_seconds: float | None = None,
-                map: Callable[..., Iterable[Any]] = map,
-                progress: Callable[[int, int], None] | None = None) -> Extrapolation:
-    """Richardson extrapolation of the population mode to eta = dt = 0, of order 1 in eta and 2 in dt, (G3).
+def richardson(run: Callable[..., Training], *, dt: float, eta: float, length: float, levels: int,
+               map: Callable[..., Iterable[Any]] = map,
+               progress: Callable[[int, int], None] | None = None) -> Extrapolation:
+    """(G3) from the runs of any network: run takes the keywords dt, eta, length and returns a Training.
 
-    levels:    >= 1; runs at (eta / 2^k, dt / 2^j), k, j < levels and k + j < max(levels, 3): 4 runs for
-               2 levels, 6 for 3. The corner of both finest steps, the dearest, would buy little.
-    max_steps, max_seconds: for each run.
-    map:       the builtin, or the map of a concurrent.futures executor that the caller owns; for
-               processes the target must pickle, so be a function of a module.
-    progress:  called with (runs done, runs in all) as they come back, the dearest first.
-
-    The other arguments are those of `train`. Returns an Extrapolation; raises ValueError as `train` does.
+    run must pickle if map needs it. The other arguments are those of `extrapolate`, and so are the errors.
     """
     _count(levels, "levels", 1)
     dt, eta = positive(dt, "dt", "the coarsest time step"), positive(eta, "eta", "the largest learning rate")
     length = network.time_steps(length, dt) * dt    # the same horizon at every dt
     grid = [(k, j) for k in range(levels) for j in range(levels) if k + j < max(levels, 3)]
-    run = partial(_run, target, tuple(amplitudes), tuple(rates), length, drop, max_steps, max_seconds)
     runs: list[Training] = []
-    for training in map(run, [eta / 2**k for k, _ in reversed(grid)], [dt / 2**j for _, j in reversed(grid)]):
+    for training in map(partial(_with_steps, run, length), [eta / 2**k for k, _ in reversed(grid)],
+                        [dt / 2**j for _, j in reversed(grid)]):
         runs.insert(0, training)
         if progress is not None:
             progress(len(runs), len(grid))
@@ -254,8 +287,29 @@ def extrapolate(target: Callable[[Array], Array], amplitudes: Sequence[float], r
     return Extrapolation(value, error, eta_order, dt_order, tuple(runs), None)
 
 
-def _run(target: Callable[[Array], Array], amplitudes: tuple[float, ...], rates: tuple[float, ...], length: float,
-         drop: float, max_steps: int, max_seconds: float | None, eta: float, dt: float) -> Training:
-    """`train` with the arguments that vary last and positional, as a map wants them."""
-    return train(target, amplitudes, rates, drop=drop, dt=dt, eta=eta, length=length,
-                 max_steps=max_steps, max_seconds=max_seconds)
+def _with_steps(run: Callable[..., Training], length: float, eta: float, dt: float) -> Training:
+    """The run with the arguments that vary last and positional, as a map wants them."""
+    return run(length=length, eta=eta, dt=dt)
+
+
+def extrapolate(target: Target, amplitudes: Sequence[float], rates: Sequence[float], *,
+                drop: float, dt: float, eta: float, length: float, parametrisation: Parametrisation = "identity",
+                levels: int = 2, max_steps: int = 1_000_000, max_seconds: float | None = None,
+                map: Callable[..., Iterable[Any]] = map,
+                progress: Callable[[int, int], None] | None = None) -> Extrapolation:
+    """Richardson extrapolation of the population mode to eta = dt = 0, of order 1 in eta and 2 in dt, (G3).
+
+    levels:    >= 1; runs at (eta / 2^k, dt / 2^j), k, j < levels and k + j < max(levels, 3): 4 runs for
+               2 levels, 6 for 3. The corner of both finest steps, the dearest, would buy little.
+    max_steps, max_seconds: for each run.
+    map:       the builtin, or the map of a concurrent.futures executor that the caller owns; for
+               processes the target must pickle, so be a function of a module.
+    progress:  called with (runs done, runs in all) as they come back, the dearest first.
+
+    The other arguments are those of `train`. Where the target jumps, let the jumps lie on the grid of the
+    coarsest dt: elsewhere the error in dt is of first order, irregular too, and (G3) does not hold.
+    Returns an Extrapolation; raises ValueError as `train` does.
+    """
+    run = partial(train, target, tuple(amplitudes), tuple(rates), drop=drop, parametrisation=parametrisation,
+                  max_steps=max_steps, max_seconds=max_seconds)
+    return richardson(run, dt=dt, eta=eta, length=length, levels=levels, map=map, progress=progress)

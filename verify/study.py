@@ -1,7 +1,8 @@
 """Studies: TOML files that ask the question of theory/problem.py once, or for every cell of a sweep.
 
     [target] terms, horizon             [precision] digits
-    [start] amplitudes, rates           [simulate] dt, eta, length, mode, batch, seed, levels
+    [start] amplitudes, rates, parametrisation; or, dense, recurrent, input_weights, readout
+    [simulate] dt, eta, length, mode, batch, seed, levels
     [escape] drop or fraction, tau_max, max_steps, max_seconds
     [sweep] dotted path = list of values; the cells are the product of the lists, the last one varying fastest
 
@@ -12,8 +13,9 @@ read, so that a mistake anywhere is told, with its dotted path, before any work 
 import copy
 import itertools
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
 from importlib import resources
 from math import inf, prod
 from pathlib import Path
@@ -24,8 +26,10 @@ import sympy as sp
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
 from numerics.run import MOST_STEPS
 from numerics.slow_flow import drop_from_fraction
+from theory.dense import DenseProblem, DenseRNN
 from theory.kernels import KINDS, Kernel
-from theory.problem import Problem, Target
+from theory.parametrisation import NAMED, InverseSquare, Parametrisation
+from theory.problem import Problem, Target, horizon_of
 from theory.rnn import LinearRNN
 from verify.entries import (
     Float,
@@ -43,16 +47,15 @@ from verify.entries import (
 )
 from verify.simulate import Mode
 
+DENSE_START = ("recurrent", "input_weights", "readout")
 KEYS = {
     "target": ("terms", "horizon"),
-    "start": ("amplitudes", "rates", "parametrisation"),
+    "start": ("amplitudes", "rates", "parametrisation", *DENSE_START),
     "escape": ("drop", "fraction", "tau_max", "max_steps", "max_seconds"),
     "precision": ("digits",),
     "simulate": ("dt", "eta", "length", "mode", "batch", "seed", "levels"),
 }
 SECTIONS = (*KEYS, "sweep")
-LATER_KINDS = ("box", "erlang", "power-law", "airy", "expression")
-DENSE_START = ("recurrent", "input_weights", "readout")
 LARGEST = 10**6  # bytes of a study; a bigger file is not one
 MOST_CELLS = 100_000
 
@@ -62,7 +65,7 @@ class Cell:
     """One problem of a study. parameters: swept dotted path -> value, as the study writes it."""
 
     parameters: dict[str, str]
-    problem: Problem
+    problem: Problem | DenseProblem
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def _study(name: str, text: str) -> Study:
         if not isinstance(document[section], dict):
             raise bad(section, "must be a table", document[section], f"write [{section}] on a line of its own")
         if section in KEYS:
-            known_keys(document[section], section, KEYS[section], DENSE_START if section == "start" else ())
+            known_keys(document[section], section, KEYS[section])
     cells = tuple(_cells(document))
     digits = digits_wanted(document.get("precision", {}).get("digits", 20), "precision.digits")
     simulate = _simulation(document["simulate"]) if "simulate" in document else None
@@ -187,12 +190,12 @@ def _cells(document: Table) -> Iterator[Cell]:
         if not isinstance(values, list) or not values:
             raise bad(f"sweep.{path}", "must be a list of at least one value", values, 'write for example ["8", "10"]')
         for i, value in enumerate(values):
-            if not isinstance(value, str):
+            if not isinstance(value, str) and not (isinstance(value, dict) and path == "start.parametrisation"):
                 number(value, f"sweep.{path}.{i}")
     if (size := prod(map(len, sweep.values()))) > MOST_CELLS:
         raise bad("sweep", f"must have at most {MOST_CELLS} cells", size, "sweep fewer values")
     for values in itertools.product(*sweep.values()):
-        parameters = {path: str(value) for path, value in zip(sweep, values, strict=True)}
+        parameters = {path: _as_written(value) for path, value in zip(sweep, values, strict=True)}
         swept = copy.deepcopy(document) if sweep else document
         for path, value in zip(sweep, values, strict=True):
             _set(swept, path, value)
@@ -201,6 +204,11 @@ def _cells(document: Table) -> Iterator[Cell]:
         except StudyError as error:
             where = ", ".join(f"{path} = {value}" for path, value in parameters.items())
             raise StudyError(f"{error} (in the cell {where})" if where else str(error)) from None
+
+
+def _as_written(value: Any) -> str:
+    """A swept value as the study writes it: a number, a word, or the table of a parametrisation."""
+    return "{%s}" % ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _paths(table: Table, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -236,20 +244,18 @@ def _set(document: Table, path: str, value: Any) -> None:
             here = here[key]
 
 
-def _problem(document: Table) -> Problem:
+def _problem(document: Table) -> Problem | DenseProblem:
     for section in ("target", "start", "escape"):
         if not isinstance(document.get(section), dict):
             raise StudyError(f"{section}: is missing; add a section [{section}] with {', '.join(KEYS[section])}")
     target, start, escape = document["target"], document["start"], document["escape"]
     known_keys(target, "target", KEYS["target"])
     known_keys(start, "start", KEYS["start"])
-    if target.get("horizon", "inf") != "inf":
-        raise bad("target.horizon", 'must be "inf"', target["horizon"], "finite horizons are not in this version yet")
-    if start.get("parametrisation", "identity") != "identity":
-        later = "other parametrisations are not in this version yet"
-        raise bad("start.parametrisation", 'must be "identity"', start["parametrisation"], later)
     terms = entries(target, "target", "terms", "a target is the sum of its terms")
     rho = Target(tuple(_kernel(term, f"target.terms.{i}") for i, term in enumerate(terms)))
+    horizon = _built("target", lambda: horizon_of(_horizon(target.get("horizon", "inf")), rho))
+    if any(key in start for key in DENSE_START):
+        return _dense_problem(rho, start, escape, horizon)
     network = "a network has one amplitude and one rate for each of its units"
     amplitudes, rates = (entries(start, "start", key, network) for key in ("amplitudes", "rates"))
     if len(amplitudes) != len(rates):
@@ -257,11 +263,71 @@ def _problem(document: Table) -> Problem:
     a = [number(value, f"start.amplitudes.{i}") for i, value in enumerate(amplitudes)]
     fading = "for the memory to fade; rates are minus the eigenvalues of W"
     w = [positive_number(value, f"start.rates.{i}", fading) for i, value in enumerate(rates)]
+    parametrisation = _parametrisation(start.get("parametrisation", "identity"))
+    for i, rate in enumerate(w):
+        check = partial(parametrisation.check, rate, f"start.rates.{i}:")
+        _built("", check)
     rnn = LinearRNN.of(a, w)
-    return Problem(rho, rnn, _drop(rho, rnn, escape))
+    return _built("", lambda: Problem(rho, rnn, _drop(rho, rnn, escape, horizon), horizon, parametrisation))
 
 
-def _drop(target: Target, start: LinearRNN, escape: Table) -> sp.Expr:
+def _built(path: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns; its ValueError with the dotted path of the entry."""
+    try:
+        return make()
+    except StudyError:
+        raise
+    except ValueError as error:
+        raise StudyError(f"{path}: {error}" if path else str(error)) from None
+
+
+def _horizon(value: Any) -> Any:
+    return value if value == "inf" else positive_number(value, "target.horizon", "in time, or be 'inf'")
+
+
+def _parametrisation(value: Any) -> Parametrisation:
+    """"identity", "exp", "softplus", or the table {a, b} of 1/(a v^2 + b)."""
+    path = "start.parametrisation"
+    if isinstance(value, dict):
+        known_keys(value, path, ("a", "b"))
+        for key in ("a", "b"):
+            if key not in value:
+                raise StudyError(f'{path}.{key}: is missing; write {{a = "1", b = "1/2"}} for w = 1/(a v^2 + b)')
+        a = positive_number(value["a"], f"{path}.a", "for the rate to depend on v")
+        b = positive_number(value["b"], f"{path}.b", "for the rates to be bounded by 1/b")
+        return InverseSquare(a, b)
+    if not isinstance(value, str) or value not in NAMED:
+        known = f'known here: {", ".join(NAMED)}, or {{a = "1", b = "1/2"}} for w = 1/(a v^2 + b)'
+        raise bad(path, "must be a known word or a table", value, did_you_mean(value, NAMED) + known)
+    return NAMED[value]
+
+
+def _dense_problem(target: Target, start: Table, escape: Table, horizon: sp.Expr) -> DenseProblem:
+    """The problem of a dense start: recurrent (m x m), input_weights (m x d), readout (m)."""
+    for key in ("amplitudes", "rates", "parametrisation"):
+        if key in start:
+            raise StudyError(f"start.{key}: is of a diagonal network; leave it out, or recurrent and the other matrices")
+    why = "a dense network has recurrent (m x m), input_weights (m x d) and readout (m)"
+    recurrent, inputs, readout = (entries(start, "start", key, why) for key in DENSE_START)
+    W, U = (_matrix(rows, f"start.{key}") for rows, key in ((recurrent, "recurrent"), (inputs, "input_weights")))
+    c = [number(value, f"start.readout.{i}") for i, value in enumerate(readout)]
+    network = _built("start", lambda: DenseRNN(W, U, c))
+    if "fraction" in escape:
+        raise StudyError("escape.fraction: needs the plateau of a diagonal network; give the drop itself")
+    if "drop" not in escape:
+        raise StudyError('escape.drop: is missing; write for example drop = "0.05"')
+    drop = positive_number(escape["drop"], "escape.drop", "for the loss to fall by it")
+    return cast(DenseProblem, _built("start", lambda: DenseProblem(target, network, drop, horizon)))
+
+
+def _matrix(rows: list[Any], path: str) -> list[list[sp.Expr]]:
+    for i, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise bad(f"{path}.{i}", "must be a list, one row of a matrix", row, 'write for example [["-1", "0"], …]')
+    return [[number(value, f"{path}.{i}.{j}") for j, value in enumerate(row)] for i, row in enumerate(rows)]
+
+
+def _drop(target: Target, start: LinearRNN, escape: Table, horizon: sp.Expr) -> sp.Expr:
     """The drop of the study, or the one of its fraction."""
     if ("drop" in escape) == ("fraction" in escape):
         given = "both are given" if "drop" in escape else "neither is given"
@@ -270,6 +336,8 @@ def _drop(target: Target, start: LinearRNN, escape: Table) -> sp.Expr:
     if "drop" in escape:
         return positive_number(escape["drop"], "escape.drop", "for the loss to fall by it")
     fraction = positive_number(escape["fraction"], "escape.fraction", "for the loss to fall")
+    if horizon is not sp.oo:
+        raise StudyError("escape.fraction: is of a plateau with an infinite horizon; give the drop itself")
     try:
         return drop_from_fraction(target, start, fraction)
     except ValueError as error:
@@ -294,14 +362,19 @@ def _kernel(term: Any, path: str) -> Kernel:
     if "kind" not in term:
         raise StudyError(f"{path}.kind: is missing; {kinds}")
     kind = term["kind"]
-    if kind in LATER_KINDS and kind not in KINDS:
-        raise StudyError(f"{path}.kind: {kind!r} is not in this version yet; {kinds}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise bad(f"{path}.kind", "must be a kind of kernel", kind, did_you_mean(kind, KINDS) + kinds)
-    checks = {each.name: each.metadata["check"] for each in fields(KINDS[kind])}
-    known_keys(term, path, ("kind", *checks), later=("input",))
-    given = {key: number(value, f"{path}.{key}", checks[key]) for key, value in term.items() if key != "kind"}
-    return KINDS[kind](**given)
+    known = {each.metadata.get("key", each.name): each for each in fields(KINDS[kind])}
+    known_keys(term, path, ("kind", *known))
+    for key, each in known.items():
+        if each.default is MISSING and key not in term:
+            raise StudyError(f'{path}.{key}: is missing; write for example {key} = "exp(-t)*cos(3*t)"')
+    given = {
+        known[key].name: number(value, f"{path}.{key}", known[key].metadata["check"])
+        for key, value in term.items()
+        if key != "kind"
+    }
+    return cast(Kernel, _built(path, lambda: KINDS[kind](**given)))
 
 
 def _simulation(table: Table) -> Simulation:

@@ -1,5 +1,8 @@
 """Sweeps: every cell of a study computed, by whatever executor the caller owns, and the law over its memories.
 
+A cell of a diagonal network has its escape time and, beside it, what the plateau formulas say; of a dense one, whose
+flow is another, the escape time alone.
+
 A cell that raises is recorded as failed, with its error, and the others go on; results come in the order of the cells.
 What crosses to a worker and back is a Problem and strings, so processes, Dask and MPI executors all serve.
 """
@@ -7,15 +10,19 @@ What crosses to a worker and back is a Problem and strings, so processes, Dask a
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from numerics import scaling
 from numerics.answer import Answer
 from numerics.bounds import flow_lower_bound
+from numerics.coincidence import coincided_escape_time
+from numerics.dense_flow import dense_escape_time
 from numerics.escape import EscapeTime, escape_time
 from numerics.scaling import ScalingLaw, scaling_law
 from numerics.slow_flow import leading_order, slow_escape_time
+from theory.dense import DenseProblem
 from theory.exact import exact
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
@@ -23,20 +30,22 @@ from verify.provenance import provenance
 from verify.study import Cell, Limits, Study
 
 Progress = Callable[[int, int, "CellResult"], None]
+LAWS = ("slow_flow", "leading_order", "coincided", "lower_bound")  # what theory says of an escape time
 
 
 @dataclass(frozen=True)
 class CellResult:
     """What is known of one cell: its escape time, and beside it what the plateau formulas say (M13)-(M21).
 
-    Where `error` is not None the computation raised, and the four results are None.
+    Where `error` is not None the computation raised, and the results are None.
     """
 
     parameters: dict[str, str]
-    problem: Problem = field(repr=False)
+    problem: Problem | DenseProblem = field(repr=False)
     escape: EscapeTime | None = None
     slow_flow: Answer | None = None
     leading_order: Answer | None = None
+    coincided: Answer | None = None
     lower_bound: Answer | None = None
     error: str | None = None
     seconds: float = 0.0
@@ -48,7 +57,7 @@ class CellResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON; `reason`, `reasons` and `error` explain every null."""
-        answers = {name: getattr(self, name) for name in ("slow_flow", "leading_order", "lower_bound")}
+        answers = {name: getattr(self, name) for name in LAWS}
         values = {name: answer.value if answer else None for name, answer in answers.items()}
         if not self.escape:
             nothing = dict.fromkeys(("escape_time", "digits", "guarantee", "arithmetic"))
@@ -149,19 +158,26 @@ def run(
 
 
 def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
-    """One cell: escape time, slow flow, leading order and lower bound. Never raises an Exception."""
+    """One cell: escape time, slow flow, leading order, coincided start and lower bound. Never raises an Exception."""
     began = time.perf_counter()
     problem = cell.problem
+    dense = isinstance(problem, DenseProblem)
     try:
-        escape = escape_time(problem, digits=digits, **vars(limits))
+        escape = (dense_escape_time if dense else escape_time)(problem, digits=digits, **vars(limits))
     except Exception as error:
         seconds = time.perf_counter() - began
         return CellResult(cell.parameters, problem, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    slow = _answered(lambda: slow_escape_time(problem, digits))
-    leading = _answered(lambda: leading_order(problem, digits))
-    bound = _answered(lambda: flow_lower_bound(problem))
-    seconds = time.perf_counter() - began
-    return CellResult(cell.parameters, problem, escape, slow, leading, bound, seconds=seconds)
+    if isinstance(problem, DenseProblem):
+        none = Answer(None, "estimated", reason="the plateau formulas are those of a diagonal network's flow in (a, w)")
+        laws = dict.fromkeys(LAWS, none)
+    else:
+        laws = {
+            "slow_flow": _answered(lambda: slow_escape_time(problem, digits)),
+            "leading_order": _answered(lambda: leading_order(problem, digits)),
+            "coincided": _answered(lambda: coincided_escape_time(problem)),
+            "lower_bound": _answered(lambda: flow_lower_bound(problem)),
+        }
+    return CellResult(cell.parameters, problem, escape, **laws, seconds=time.perf_counter() - began)
 
 
 def _answered(formula: Callable[[], Answer]) -> Answer:
@@ -188,8 +204,8 @@ def _law(study: Study, cells: tuple[CellResult, ...]) -> ScalingLaw:
 def _on_the_law(cell: CellResult, swept: str) -> scaling.Cell:
     tau = cell.escape.tau if cell.escape else None
     slow_flow = cell.slow_flow.value if cell.slow_flow else None
-    try:
-        spare = plateau(cell.problem).spare
-    except NoPlateau:
-        spare = None
+    spare = None
+    if isinstance(cell.problem, Problem):
+        with suppress(NoPlateau):
+            spare = plateau(cell.problem).spare
     return scaling.Cell(exact(cell.parameters[swept], swept), tau, slow_flow, spare)

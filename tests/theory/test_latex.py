@@ -7,7 +7,7 @@ import sympy as sp
 
 from theory import flow, landscape
 from theory.bounds import lower_bound
-from theory.kernels import KINDS, Exponential, Gaussian
+from theory.kernels import KINDS, Exponential, Expression, Gaussian
 from theory.latex import Statement, align
 from theory.plateau import plateau
 from theory.problem import Problem, Target
@@ -24,7 +24,8 @@ STATEMENTS = [
     *plateau(PROBLEM).statements(),
     *lower_bound(PROBLEM).statements(),
 ]
-OBJECTS = [*(kind() for kind in KINDS.values()), TARGET, START, PROBLEM, plateau(PROBLEM), lower_bound(PROBLEM)]
+KERNELS = [kind() for name, kind in KINDS.items() if name != "expression"] + [Expression("t*exp(-t)")]
+OBJECTS = [*KERNELS, TARGET, START, PROBLEM, plateau(PROBLEM), lower_bound(PROBLEM)]
 
 
 def well_formed(latex):

@@ -1,6 +1,7 @@
 """The simulated network against plain loops, quadrature of the definition (M3), sampling, and the flow's escape times.
 
-The oracles are Python loops over time in complex arithmetic, so that complex steps differentiate them.
+The oracles are Python loops over time and Gauss-Legendre sums in complex arithmetic, so that complex steps
+differentiate them.
 """
 
 import subprocess
@@ -10,11 +11,12 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 
 from verify import network, simulate
 from verify.simulate import Outcome, extrapolate, train
@@ -25,6 +27,14 @@ RATES = st.floats(0.1, 3)
 UNITS = st.lists(st.tuples(AMPLITUDES, RATES), min_size=1, max_size=3)
 FLOW = {8: 15.02589977590923, 10: 42.59553865938014, 12: 137.595837321411}  # reference-values.toml
 PAIR = {"amplitudes": (1, 0), "rates": (1, 0.7)}
+BOUNDED = ("inverse-square", 2.0, 0.5)
+DEFINITIONS = {  # (N9) for mpmath: phi, and v where it is hard
+    "identity": (lambda v: v, [0.3, 7.0]),
+    "exp": (mpmath.exp, [-600.0, -1.0, 0.0, 2.0, 600.0]),
+    "softplus": (lambda v: mpmath.log1p(mpmath.exp(v)), [-600.0, -30.0, -1.0, 0.0, 2.0, 40.0, 900.0]),
+    BOUNDED: (lambda v: 1 / (2 * v**2 + mpmath.mpf(1) / 2), [1e-3, 0.5, 3.0, 1e8]),
+}
+EACH = pytest.mark.parametrize("parametrisation", DEFINITIONS, ids=lambda each: each if each != BOUNDED else each[0])
 
 
 def exponential_and_bump(lag, t):
@@ -54,6 +64,40 @@ def loss_by_loop(theta, inputs, target, dt, scheme, last_only):
 def gradient_by_complex_step(theta, *arguments):
     steps = 1e-30j * np.eye(theta.size).reshape(-1, *theta.shape)
     return np.array([loss_by_loop(theta + step, *arguments).imag / 1e-30 for step in steps]).reshape(theta.shape)
+
+
+def rates_of(v, parametrisation):
+    """(N9) for complex v, as it stands."""
+    return {"identity": lambda: v, "exp": lambda: np.exp(v), "softplus": lambda: np.log(1 + np.exp(v)),
+            BOUNDED: lambda: 1 / (2 * v**2 + 0.5)}[parametrisation]()
+
+
+def v_of(rates, parametrisation):
+    w = np.array(rates, dtype=float)
+    return {"identity": w, "exp": np.log(w), "softplus": np.log(np.exp(w) - 1),
+            BOUNDED: np.sqrt((1 / w - 0.5) / 2)}[parametrisation]
+
+
+def escape_by_quadrature(target, amplitudes, v, *, drop, horizon, parametrisation):
+    """Oracle for the escape time of gradient flow in (a, v): (M3) by Gauss-Legendre, complex steps, and SciPy."""
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    times, weights = (nodes + 1) * horizon / 2, weights * horizon / 2
+    theta, wanted = np.array([*amplitudes, *v]), target(times)
+    steps = 1e-30j * np.vstack([np.eye(len(theta)), np.zeros(len(theta))])
+
+    def losses(thetas):
+        a, w = np.split(thetas, 2, axis=1)
+        kernels = np.sum(a[..., np.newaxis] * np.exp(-rates_of(w, parametrisation)[..., np.newaxis] * times), axis=1)
+        return (kernels - wanted) ** 2 @ weights
+
+    def escaped(_, theta):
+        return losses(theta[np.newaxis])[0] - start + drop
+
+    start = losses(theta[np.newaxis])[0]
+    escaped.terminal = True
+    flow = solve_ivp(lambda _, theta: -losses(theta + steps).imag[:-1] / 1e-30, (0, 1e3), theta, "DOP853",
+                     events=escaped, rtol=1e-11, atol=1e-13)
+    return float(flow.t_events[0][0])
 
 
 def impulse_task(target, *, dt, length, scheme="exponential"):
@@ -145,7 +189,80 @@ def test_descent_takes_the_step_of_the_gradient():
     for _ in range(3):
         theta = theta - 0.05 * gradient_by_complex_step(theta, inputs, target, 0.25, "exponential", False)
     assert result.steps == 3
-    assert np.allclose([result.amplitudes, result.rates], theta, rtol=1e-12)
+    assert np.allclose([*result.state.values()], theta, rtol=1e-12)
+
+
+@EACH
+def test_parametrisations_are_their_definitions(parametrisation):
+    """mpmath, 60 digits; the slope by its finite differences. A softplus as it stands gives inf at 900, 0 at -600."""
+    form, (definition, points) = network.phi(parametrisation), DEFINITIONS[parametrisation]
+    for v in points:
+        with mpmath.workdps(60):
+            rate, slope = float(definition(mpmath.mpf(v))), float(mpmath.diff(definition, mpmath.mpf(v)))
+        at = np.array([v])
+        assert form.rate(at)[0] == pytest.approx(rate, rel=1e-14)
+        assert form.slope(at)[0] == pytest.approx(slope, rel=1e-12)
+        assert form.rate(form.inverse(form.rate(at)))[0] == pytest.approx(rate, rel=1e-12)
+
+
+@EACH
+def test_descent_in_v_is_that_of_a_plain_loop(parametrisation):
+    """Complex steps in (a, v). Rejects phi' left out or squared, and rates stepped instead of v."""
+    target, rates = partial(exponential_and_bump, 2.0), [1.0, 0.6]
+    result = train(target, [0.5, 0.2], rates, drop=0.9, dt=0.25, eta=0.05, length=5, max_steps=3,
+                   parametrisation=parametrisation)
+    theta, steps = np.array([[0.5, 0.2], v_of(rates, parametrisation)]), 1e-30j * np.eye(4).reshape(4, 2, 2)
+    for _ in range(3):
+        slopes = [loss_by_loop(np.array([a, rates_of(v, parametrisation)]), np.eye(1, 20) / 0.25, target, 0.25,
+                               "exponential", False).imag / 1e-30 for a, v in theta + steps]
+        theta = theta - 0.05 * np.array(slopes).reshape(2, 2)
+    assert np.allclose(result.state["amplitudes"], theta[0], rtol=1e-12)
+    assert np.allclose(result.state["rates"], rates_of(theta[1], parametrisation), rtol=1e-12)
+
+
+def test_a_run_goes_on_from_its_state():
+    """The state in the names of the arguments; it holds rates, not v."""
+    run = partial(train, partial(exponential_and_bump, 4), drop=0.9, dt=0.2, eta=0.02, length=12,
+                  parametrisation="softplus")
+    halfway, whole = run(**PAIR, max_steps=2), run(**PAIR, max_steps=5)
+    resumed = run(**halfway.state, max_steps=3)
+    assert resumed.trajectory[0][1] == pytest.approx(halfway.trajectory[-1][1], rel=1e-13)
+    assert np.allclose([*resumed.state.values()], [*whole.state.values()], rtol=1e-13)
+
+
+@EACH
+def test_a_finite_horizon_is_simulated_exactly(parametrisation):
+    """T = 5 cuts the bump at lag 4 in its side: the flow's escape by quadrature, and the orders stay 1 and 2.
+
+    Rejects one time step too many, and phi' or phi'^4 for phi'^2 in the flow (M9).
+    """
+    target, form = partial(exponential_and_bump, 4.0), {"parametrisation": parametrisation}
+    expected = escape_by_quadrature(target, [1, 0], v_of([1, 0.7], parametrisation), drop=0.5, horizon=5, **form)
+    run = partial(extrapolate, target, **PAIR, drop=0.5, dt=0.1, eta=0.01, **form)
+    found = run(length=5, levels=3)
+    assert found.escape_time == pytest.approx(expected, rel=5e-6)
+    assert abs(found.escape_time - expected) <= found.error < 5e-5 * expected
+    assert 0.97 < found.eta_order < 1.03 and 1.95 < found.dt_order < 2.05
+    assert abs(run(length=5.1).escape_time / expected - 1) > 0.01
+
+
+@settings(deadline=None, max_examples=50)
+@given(steps=st.integers(1, 5000), dt=st.fractions("1/1000", 2, max_denominator=3000).map(float))
+def test_a_length_of_whole_steps_is_honoured(steps, dt):
+    """Rejects floor(length / dt), which loses a step at 0.3 / 0.1."""
+    assert network.time_steps(steps * dt, dt) == steps
+    assert network.time_steps(float(f"{steps * dt:.12g}"), dt / 8) == 8 * steps
+
+
+@pytest.mark.parametrize(("end", "order"), [(2.0, 2), (2.01, 0)])
+def test_a_jump_keeps_the_order_only_on_the_grid(end, order):
+    """box 1[1, end) against one unit. At 2.01 the midpoints see nothing of the last 0.01 until dt is as small."""
+    box = lambda t: 1.0 * ((t >= 1) & (t < end))
+    squares = quad(lambda t: 0.25 * np.exp(-t), 0, 12, epsabs=1e-14)[0] + end - 1
+    definition = squares - quad(lambda t: np.exp(-t / 2), 1, end, epsabs=1e-14)[0]
+    errors = [population_loss([[0.5], [0.5]], box, dt=dt, length=12) - definition for dt in (0.2, 0.1, 0.05)]
+    for coarse, fine in pairwise(errors):
+        assert np.log2(coarse / fine) == pytest.approx(order, abs=0.05)
 
 
 def test_raw_escape_time_of_the_reference_run():
@@ -248,9 +365,11 @@ def test_modes_draw_what_they_say():
     assert losses == sorted(losses, reverse=True)
     assert online.escape_time == online.steps * 0.02
     assert run(mode="online", seed=1).escape_time == online.escape_time  # the seed is all the chance there is
-    assert run(mode="online", seed=2).amplitudes != online.amplitudes
+    seen = run(mode="online", parametrisation="exp", max_steps=0).trajectory  # judged by its rates, not by v
+    assert seen[0][1] == pytest.approx(start, rel=1e-14)
+    assert run(mode="online", seed=2).state != online.state
     for steps, same in ((1, True), (2, False)):  # the first batch is the same, the second is not
-        assert (run(mode="online", max_steps=steps).rates == run(mode="batch", max_steps=steps).rates) is same
+        assert (run(mode="online", max_steps=steps).state == run(mode="batch", max_steps=steps).state) is same
 
 
 @pytest.mark.parametrize(("change", "outcome", "advice"), [
@@ -282,6 +401,11 @@ def test_not_escaping_is_an_outcome(change, outcome, advice):
     ({"mode": "offline"}, "mode must be one of population, batch, online, got 'offline'"),
     ({"scheme": "heun"}, "scheme must be one of exponential, euler, got 'heun'"),
     ({"scheme": "euler", "dt": 2.5}, r"rate 0 times dt must be < 2 .* got 1 \* 2.5; take dt < 2"),
+    ({"parametrisation": "tanh"}, r"one of identity, exp, softplus or \('inverse-square', alpha, beta\), got 'tanh'"),
+    ({"parametrisation": ("inverse-square", 1)}, r"parametrisation must be .* got \('inverse-square', 1\)"),
+    ({"parametrisation": ("inverse-square", 0, 1)}, "alpha must be finite and > 0, got 0"),
+    ({"parametrisation": ("inverse-square", 1, -1)}, "beta must be finite and > 0, got -1"),
+    ({"parametrisation": ("inverse-square", 1, 1.25)}, r"rate 0 must be < 1/beta = 0.8 .* got 1.0; .* smaller beta"),
     ({"batch": 0}, "batch must be an integer >= 1, got 0"),
     ({"max_steps": 1.5}, "max_steps must be an integer >= 0, got 1.5"),
     ({"max_seconds": 0}, "max_seconds must be finite and > 0, got 0"),
@@ -301,7 +425,7 @@ def test_bad_levels_are_named():
 
 
 def test_importing_the_simulation_loads_nothing_it_is_meant_to_check():
-    code = ("import sys, verify.simulate; "
+    code = ("import sys, verify.simulate, verify.dense_network; "
             "print(sorted({name.split('.')[0] for name in sys.modules}"
             " & {'theory', 'numerics', 'sympy', 'mpmath', 'flint', 'matplotlib'}))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -7,7 +7,9 @@ import sympy as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from theory.kernels import Exponential, Gaussian
+from theory.dense import DenseRNN
+from theory.kernels import Erlang, Exponential, Gaussian
+from theory.parametrisation import InverseSquare
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.study import Limits, StudyError, load, shipped
@@ -88,7 +90,8 @@ def test_numbers_are_taken_exactly(tmp_path_factory, number, decimals):
 
 
 def test_shipped_studies_load_and_describe_themselves():
-    assert list(shipped()) == ["default", "coincided", "pair"]
+    new = ["airy", "box", "coincided", "dense", "finite-horizon", "pair", "power-law"]
+    assert list(shipped()) == ["default", *new]
     for name, description in shipped().items():
         study = load(name)
         assert study.name == name and study.description == description
@@ -100,13 +103,50 @@ def test_fraction_becomes_the_drop(tmp_path):
     assert 0 < problem.drop < 1 and problem.drop.is_Rational
 
 
+BUMP = '{kind = "gaussian", amplitude = "1", width = "1", lag = "10"}'
+DIAGONAL = 'amplitudes = ["1", "0"]\nrates = ["1", "0.7"]\n'
+DENSE = 'recurrent = [["-1", "0"], ["0", "-2"]]\ninput_weights = [["1"], ["0"]]\nreadout = ["1", "1"]\n'
+
+
+def test_kinds_horizon_and_parametrisation(tmp_path):
+    erlang = '{kind = "erlang", order = 2, rate = "1/2", lag = "3"}'
+    text = PAIR.replace(BUMP, erlang).replace("[start]", 'horizon = "25"\n[start]\nparametrisation = {a = 1, b = "1/2"}')
+    problem = load(written(tmp_path, text)).cells[0].problem
+    assert problem.target.terms[1] == Erlang(order=2, rate="1/2", lag=3)
+    assert problem.horizon == 25 and problem.parametrisation == InverseSquare(1, "1/2")
+
+
+def test_parametrisations_can_be_swept(tmp_path):
+    values = '["identity", "exp", {a = "1", b = "1/2"}]'
+    cells = load(written(tmp_path, f'{PAIR}[sweep]\n"start.parametrisation" = {values}\n')).cells
+    assert [cell.problem.parametrisation.name for cell in cells] == ["identity", "exp", "1/(1 v^2 + 1/2)"]
+    assert cells[2].parameters == {"start.parametrisation": "{a = 1, b = 1/2}"}
+
+
+def test_a_dense_start(tmp_path):
+    problem = load(written(tmp_path, PAIR.replace(DIAGONAL, DENSE))).cells[0].problem
+    assert problem.start == DenseRNN([["-1", "0"], ["0", "-2"]], [["1"], ["0"]], ["1", "1"])
+
+
 WRONG = [  # replaced, by, the message after "study mine: "
     ('kind = "gaussian"', 'kind = "gausian"',
      r"target\.terms\.1\.kind: .* got 'gausian'; did you mean 'gaussian'\? known"),
     ('kind = "gaussian", ', "", r"target\.terms\.1\.kind: is missing; known kinds: exponential, gaussian"),
-    ('kind = "gaussian"', 'kind = "box"', r"target\.terms\.1\.kind: 'box' is not in this version yet; known kinds"),
+    (BUMP, '{kind = "box", start = "3", end = "2"}', r"target\.terms\.1: box: end must be > start = 3, got 2"),
+    (BUMP, '{kind = "box", start = "-1"}', r"target\.terms\.1: box: start must be >= 0, .* got -1"),
+    (BUMP, '{kind = "erlang", order = "-1"}', r"target\.terms\.1\.order: must be an integer >= 0, got -1"),
+    (BUMP, '{kind = "power-law", omega = "0"}', r"target\.terms\.1\.omega: must be > 0 .* integrable, got 0"),
+    (BUMP, '{kind = "power-law", lag = "-1"}', r"target\.terms\.1\.lag: must be >= 0, .* future, got -1"),
+    (BUMP, '{kind = "airy", scale = "0"}', r"target\.terms\.1\.scale: must be > 0 for the memory to fade, got 0"),
+    (BUMP, '{kind = "expression"}', r"target\.terms\.1\.rho: is missing; write for example rho = "),
+    (BUMP, '{kind = "expression", rho = "exp(-x)"}', r"target\.terms\.1\.rho: .*x"),
+    (BUMP, '{kind = "expression", rho = "open(t)"}', r"target\.terms\.1\.rho: .*open"),
+    (BUMP, '{kind = "expression", rho = "t.real"}', r"target\.terms\.1\.rho: "),
+    (BUMP, '{kind = "expression", rho = 1.5}', r"target\.terms\.1\.rho: must be exact, not a float"),
+    (BUMP, '{kind = "expression", rho = "1/sqrt(1+t)"}', r"target: target term 1 must be square-integrable"),
     ("lag =", "lga =", r"target\.terms\.1\.lga: is not a known key; did you mean 'lag'\? known here: kind, amplitude"),
-    ("lag =", 'input = 1, lag =', r"target\.terms\.1\.input: is not in this version yet"),
+    ("lag =", 'input = 0, lag =', r"target\.terms\.1\.input: must be an integer >= 1, got 0; it is the number of an"),
+    ("lag =", 'input = 2, lag =', r"target term 1 must be of input 1, got 2; a diagonal network has one input"),
     ('rate = "1"', 'rate = "0"', r"target\.terms\.0\.rate: must be > 0 for the memory to fade; .* got 0"),
     ('width = "1"', 'width = "-1"', r"target\.terms\.1\.width: must be > 0 for a bump, got -1"),
     ('rate = "1"', "rate = 1.50", r'target\.terms\.0\.rate: must be exact, not a float, got 1\.50; .* string, "1\.50"'),
@@ -126,11 +166,22 @@ WRONG = [  # replaced, by, the message after "study mine: "
      r"start\.amplitudes: must be a list of at least one entry, got \[\]"),
     ('amplitudes = ["1", "0"]', "", r"start\.amplitudes: is missing; a network has one amplitude"),
     ("[start]", 'parametrisation = "exp"', r"target\.parametrisation: is not a known key"),
-    ("[start]", '[start]\nparametrisation = "exp"',
-     r"start\.parametrisation: must be \"identity\", got 'exp'; .*version yet"),
-    ("[start]", '[start]\nreadout = ["1"]', r"start\.readout: is not in this version yet; known here: amplitudes"),
-    ("[start]", 'horizon = "20"\n[start]',
-     r"target\.horizon: must be \"inf\", got '20'; finite horizons .*version yet"),
+    ("[start]", '[start]\nparametrisation = "expp"',
+     r"start\.parametrisation: must be a known word or a table, got 'expp'; did you mean 'exp'\? known here: identity"),
+    ("[start]", '[start]\nparametrisation = {a = "1"}', r"start\.parametrisation\.b: is missing; write {a = "),
+    ("[start]", '[start]\nparametrisation = {a = "1", b = "2"}', r"start\.rates\.0: must be < 1/b = 1/2 .* got 1$"),
+    ("[start]", '[start]\nparametrisation = {a = "1", b = "0"}', r"start\.parametrisation\.b: must be > 0 .* got 0"),
+    ("[start]", '[start]\nreadout = ["1"]', r"start\.recurrent: is missing; a dense network has recurrent"),
+    ("[start]", 'horizon = "0"\n[start]', r"target\.horizon: must be > 0 in time, or be 'inf', got 0"),
+    ("[start]", "horizon = 2.5\n[start]", r"target\.horizon: must be exact, not a float, got 2\.5"),
+    ('drop = "0.05"', 'fraction = "0.1"\n[target.x]', r"target\.x: is not a known key"),
+    (DIAGONAL, DENSE.replace('"-2"', '"2"'), r"start: .*recurrent.* got .*"),
+    (DIAGONAL, DENSE.replace('["0", "-2"]', '["-2"]'), r"start: .*recurrent.*"),
+    (DIAGONAL, DENSE.replace('["0"]]', '["0"], ["1"]]'), r"start: .*input_weights.*"),
+    (DIAGONAL, DENSE.replace('readout = ["1", "1"]', 'readout = ["1"]'), r"start: .*readout.*"),
+    (DIAGONAL, DENSE.replace('"-2"', "-2.5"), r"start\.recurrent\.1\.1: must be exact, not a float, got -2\.5"),
+    (DIAGONAL, DENSE.replace('[["1"], ["0"]]', '["1", "0"]'), r"start\.input_weights\.0: must be a list, one row"),
+    (DIAGONAL, DENSE + 'rates = ["1"]', r"start\.rates: is of a diagonal network; leave it out"),
     ("[start]", "[strat]", r"strat: is not a known key; did you mean 'start'\? known here: target"),
     ("[target]", "target = 3\n[targets]", r"targets: is not a known key; did you mean 'target'"),
     ('drop = "0.05"', 'drop = "0"', r"escape\.drop: must be > 0 for the loss to fall by it, got 0"),
