@@ -192,7 +192,7 @@ class Arb:
         self.bits = ceil(digits * BITS_PER_DIGIT) + 2
         arb = flint.arb
         self.functions = {name: _elementwise(getattr(arb, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc")}
-        self.functions |= {"airyai": _elementwise(arb.airy_ai), "cos": _elementwise(arb.cos), "where": _where}
+        self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _where}
         self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
         divided = partial(divided_moment, self._exponential, arb.exp, digits, arb(0, 1))
         moments = {"ExponentialMoment": (self._exponential, 3), "DividedMoment": (divided, 4), "PowerMoment": (self._power_law, 3)}

@@ -134,7 +134,8 @@ def _moment(function: sp.Function, arithmetic: Arithmetic) -> Callable[[int, Any
     if direct := arithmetic.functions.get(type(function).__name__):
         parameters = [evaluate(each, arithmetic) for each in function.args[2:]]
         return lambda n, s: direct(n, s, *parameters)
-    return rule(*function.integrand, arithmetic)
+    density, lower, upper = function.integrand
+    return rule(density, lower, upper, arithmetic)
 
 
 def _divides(expr: sp.Expr) -> bool:

@@ -2,7 +2,7 @@ r"""Escape times of dense linear RNNs: the gradient flow in all of c, W and U.
 
     theta' = -grad J(theta) ,  theta = (c, W, U) ;   tau_0 = inf{ tau : J(0) - J(tau) > drop }        (M8), (M12)
 
-in float64, with SciPy's LSODA. Two runs at tolerances ten times apart must share the digits claimed. On a plateau J is
+in float64, with SciPy's LSODA. Two runs at tolerances ten times apart share the digits claimed. On a plateau J is
 flat to e^{-2wL} among terms of size 1, so the digits left fall with the lag L of a bump.
 
 Diagonal starts. W = -diag(w), c = a, U = 1 has the memory kernel of the diagonal network (a, w), and another flow: an
@@ -38,16 +38,18 @@ from theory.dense import DenseProblem
 from theory.exact import positive
 
 MOST_DIGITS = 10  # claimed, however many are asked
-FINEST = 3e-13  # relative tolerance; below it LSODA asks for more than float64 has
-SMALL = 1e-4  # absolute tolerance, of the relative one: a spare unit's readout is e^{-wL}
-APART = 10  # ratio of the two tolerances
+FINEST = 1e-12  # relative tolerance; beyond it float64 has no more to give
+SMALL = 1e-2  # absolute tolerance, of the relative one: a spare unit is small, and rounding at L = 20 stalls 1e-4
+APART = 10  # ratio of two successive tolerances
+PATIENCE = 5  # steps of a finer run, of those of the coarser; more means that it resolves rounding
 LOOK_EVERY = 25  # accepted steps between looks for a minimum
 SLOW = 1e-2  # such a look is worth it where tau |grad J|^2 is below this part of what is missing of the drop
 FLAT = 1e-7  # of the largest curvature: below it a direction may as well be flat
-LEFT = 1e-3  # of what is missing of the drop, what the flow may still fall at a minimum
+LEFT = 1e-8  # of what is missing of the drop, what the flow may still fall at a minimum
 RESOLVED = 1e-11  # of the target's norm: a smaller drop drowns in the rounding of J
 LATEST = 10**300  # of tau in float64
 TRIALS = 30  # of shorter steps, where W leaves the Hurwitz matrices
+FIRST = 1e-3  # of them, longest change of theta
 
 Watch = Callable[[float, Array, float], None]
 
@@ -98,7 +100,8 @@ def dense_escape_time(
     digits:      significant decimal digits wanted of tau, 5 to 150; at most 10 are claimed.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
-    watch:       called with (tau, theta, J(0) - J) at the start and after every accepted step of the finer run.
+    watch:       called with (tau, theta, J(0) - J) at the start and after every accepted step of the finer runs;
+                 tau = 0: anew.
 
     Returns an EscapeTime whose `end` is a DenseState. Guarantee: estimated (two tolerances agree; neither truncation
     nor rounding is bounded). Raises TypeError or ValueError for an argument out of range; not escaping never raises.
@@ -122,18 +125,12 @@ def dense_escape_time(
     set_up = time.perf_counter()
     limits = _Limits(latest, max_steps, began + max_seconds)
     wanted = min(digits, MOST_DIGITS)
-    fine = max(10.0 ** -(wanted + 3.5), FINEST)
     try:
-        last = _foreseen(landscape) or _run(landscape, APART * fine, limits)
-        shared = None
-        if last.outcome is Outcome.escaped:
-            coarse, last = last, _run(landscape, fine, limits, watch)
-            if last.outcome is Outcome.escaped:
-                shared = _shared_digits(coarse.tau, last.tau)
-                if shared < 1:
-                    last = last._replace(outcome=Outcome.failed, reason="two tolerances share no digit of tau")
-    except ArithmeticError as problem_met:
-        last = _Run(Outcome.failed, str(problem_met), 0.0, landscape.start, 0.0, 0)
+        last, shared = _foreseen(landscape), 0
+        if last is None:
+            last, shared = _two_that_agree(landscape, wanted, limits, watch)
+    except ArithmeticError as reason:
+        last, shared = _Run(Outcome.failed, str(reason), 0.0, landscape.start, 0.0, 0), 0
     claimed = min(wanted, shared) if shared else None
     return EscapeTime(
         problem,
@@ -177,12 +174,16 @@ def dense_trajectory(problem: DenseProblem, *, digits: int = 8, **limits: Any) -
     digits, limits: as dense_escape_time takes them. Raises what it raises.
     """
     rows: list[tuple[float, float, Array]] = []
-    escape = dense_escape_time(problem, digits=digits, watch=lambda tau, y, drop: rows.append((tau, drop, y)), **limits)
+
+    def watch(tau: float, theta: Array, drop: float) -> None:
+        if tau == 0:  # a run begins
+            rows.clear()
+        rows.append((tau, drop, theta))
+
+    escape = dense_escape_time(problem, digits=digits, watch=watch, **limits)
     landscape = DenseLandscape(problem)
     if not rows:  # without an escape there is no finer run: repeat the coarse one
-        deadline = time.perf_counter() + limits.get("max_seconds", math.inf)
-        bounds = _Limits(math.inf, max(1, escape.steps), deadline)
-        _run(landscape, 1e-8, bounds, lambda tau, y, drop: rows.append((tau, drop, y)))
+        _run(landscape, 1e-8, _Limits(math.inf, max(1, escape.steps), math.inf), watch)
     taus, drops, states = (np.array(each) for each in zip(*rows, strict=True))
     with np.errstate(divide="ignore"):
         return DenseTrajectory(np.log10(taus), drops, states, landscape.loss(landscape.start), escape)
@@ -191,6 +192,30 @@ def dense_trajectory(problem: DenseProblem, *, digits: int = 8, **limits: Any) -
 def _as_float(number: sp.Expr) -> float:
     """A positive number as a float; infinity beyond LATEST, where no clock in float64 comes."""
     return float(number) if number <= LATEST else math.inf
+
+
+def _two_that_agree(landscape: DenseLandscape, digits: int, limits: _Limits, watch: Watch | None) -> tuple[_Run, int]:
+    """(run, digits shared with a coarser one), tightened until enough are shared or rounding is in the way.
+
+    0 digits with a run that has not escaped.
+    """
+    tolerance = 10.0 ** -(digits + 2)
+    coarse = _run(landscape, tolerance, limits)
+    best, shared = coarse, 0
+    if coarse.outcome is not Outcome.escaped:
+        return coarse, 0
+    while shared < digits and tolerance > FINEST:
+        tolerance /= APART
+        patient = limits._replace(max_steps=min(limits.max_steps, PATIENCE * coarse.steps))
+        fine = _run(landscape, tolerance, patient, watch)
+        if fine.outcome is not Outcome.escaped:
+            return (best, shared) if shared else (fine, 0)
+        if (agreed := _shared_digits(coarse.tau, fine.tau)) > shared:
+            best, shared = fine, agreed
+        coarse = fine
+    if shared < 1:
+        return best._replace(outcome=Outcome.failed, reason="no two tolerances share a digit of tau"), 0
+    return best, shared
 
 
 def _foreseen(landscape: DenseLandscape) -> _Run | None:
@@ -252,10 +277,11 @@ def _steps(landscape: DenseLandscape, tolerance: float) -> Iterator[LSODA | None
     def descent(tau: float, theta: Array) -> Array:
         return -landscape.gradient(theta)
 
-    def solver(tau: float, theta: Array, first: float) -> LSODA:
+    def solver(tau: float, theta: Array, first: float | None) -> LSODA:
         return LSODA(descent, tau, theta, float(LATEST), first, rtol=tolerance, atol=SMALL * tolerance)
 
-    current, first, trials = solver(0.0, landscape.start, 1e-3), 1e-3, 0
+    current, trials = solver(0.0, landscape.start, None), 0  # its first step is of its own choice
+    first = FIRST / max(1.0, float(np.linalg.norm(landscape.gradient(landscape.start))))
     while trials < TRIALS:
         tau, theta = current.t, current.y.copy()
         try:
@@ -282,7 +308,7 @@ def _minimum(landscape: DenseLandscape, tau: float, theta: Array, missing: float
     try:
         hessian = across.T @ landscape.hessian(theta) @ across
         values, vectors = np.linalg.eigh(hessian)
-        if not values[0] > FLAT * values[-1]:
+        if not float(values[0]) > FLAT * float(values[-1]):
             return None
         slope = vectors.T @ (across.T @ gradient)
         left = (slope**2 / values).sum() / 2
@@ -304,7 +330,7 @@ def _orthogonal_to_orbit(landscape: DenseLandscape, theta: Array) -> Array:
         np.concatenate((-X.T @ c, (X @ W - W @ X).ravel(), (X @ U).ravel())) for X in np.eye(m * m).reshape(-1, m, m)
     ]
     left, sizes, _ = np.linalg.svd(np.array(changes).T)
-    rank = int(np.count_nonzero(sizes > 1e-10 * sizes[0]))
+    rank = np.linalg.matrix_rank(np.diag(sizes), tol=1e-10 * float(sizes[0]))
     return np.asarray(left[:, rank:])
 
 

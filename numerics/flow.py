@@ -76,7 +76,7 @@ class GradientFlow:
         return squares.sum()
 
     def _at_rates(self, y: Array, order: int) -> tuple[Array, ...]:
-        """g, and for order 1 g' too, at the rates of y; nothing for g = 1. Raises StepFailed beyond the reach of phi."""
+        """g, and for order 1 g' too, at the rates of y; nothing for g = 1. StepFailed beyond the reach of phi."""
         if not self._metric:
             return ()
         _, rates = self.landscape.units(y)

@@ -51,6 +51,7 @@ RESOLVED = 1e-14  # relative to int |rho|, how well
 NEGLIGIBLE = math.log(1e-17)  # of int |rho| e^{-slowest t}: what may lie beyond the window
 BEHIND, AHEAD = 14, 9.5  # widths of a Gaussian: its e^{-wt} has moved the centre by w widths; e^{-x^2/2} behind
 LEAST = 2.0**-60  # of rates
+TINY = 1e-300
 MOST_PANELS = 2**15
 HESSIAN_STEP = 1e-5  # relative, of central differences of the gradient: errors ~ 1e-10
 
@@ -68,11 +69,15 @@ class Network(NamedTuple):
 
 
 class _Rule(NamedTuple):
-    """(V4) of one window: first centre t_0, half panel h, moments of shape (P, ORDERS)."""
+    """(V4) of one window: half panel h, moments of shape (P, ORDERS), and how the sum is brought to its first centre.
 
-    first: float
+    e^{A t_0} = (sum_j first_j (A h)^j)^(2^squarings).
+    """
+
     half: float
     moments: Array
+    first: Array
+    squarings: int
 
 
 class _Term:
@@ -93,20 +98,19 @@ class _Term:
         """R(-A), shape (n, n). slowest: minus the largest real part of the eigenvalues of A."""
         if not self.begin < self.end:
             return np.zeros_like(A)
-        size = math.ceil(math.log2(max(np.linalg.norm(A, 1), LEAST)))
+        size = math.ceil(math.log2(max(_norm(A), LEAST)))
         rule = self.rule(self.length(math.floor(math.log2(max(slowest, LEAST)))), size)
-        powers = np.empty((ORDERS, *A.shape), dtype=A.dtype)
-        powers[0] = np.eye(len(A))
-        for j in range(1, ORDERS):
-            powers[j] = powers[j - 1] @ (A * rule.half)
+        powers = _powers(A * rule.half)
         flat = powers.reshape(ORDERS, -1)
         onward = (INVERSE_FACTORIALS @ flat).reshape(A.shape)  # e^{Ah}
-        onward = onward @ onward
+        first = (rule.first @ flat).reshape(A.shape)
         folded = (rule.moments @ flat).reshape(-1, *A.shape)
         while len(folded) > 1:
-            folded = folded[0::2] + onward @ folded[1::2]
             onward = onward @ onward
-        return np.asarray(expm(A * rule.first) @ folded[0])
+            folded = folded[0::2] + onward @ folded[1::2]
+        for _ in range(rule.squarings):
+            first = first @ first
+        return np.asarray(first @ folded[0])
 
     def _length(self, log2_slowest: int) -> float:
         """How much of the kernel counts: all of it, or 2^n until the rest is negligible beside its transform."""
@@ -118,7 +122,7 @@ class _Term:
             x, weights = (each * length for each in _legendre(POINTS))
             sizes = abs(self._values(self.begin + x)) * np.exp(-fading * x)
             tail = self._envelope.log_tail(self.begin + length, fading) + fading * self.begin
-            if tail <= NEGLIGIBLE + math.log(max(weights @ sizes, 1e-300)):
+            if tail <= NEGLIGIBLE + math.log(max(float(weights @ sizes), TINY)):
                 return length
             if length > 2.0**40:
                 raise ArithmeticError(f"the kernel {self.kernel.rho(t)} fades too slowly for the rates at hand")
@@ -138,8 +142,10 @@ class _Term:
         while panels <= MOST_PANELS:
             half = length / (2 * panels)
             moments, check = (self._moments(panels, half, points) for points in (POINTS, CHECK))
-            if abs(moments - check).sum(axis=0).max() <= RESOLVED * abs(moments[:, 0]).sum():
-                return _Rule(self.begin + half, half, moments * INVERSE_FACTORIALS)
+            if abs(moments - check).sum(axis=0).max() <= RESOLVED * math.fsum(abs(moments[:, 0])):
+                squarings = math.ceil(math.log2(self.begin / half + 1))
+                ratio = (self.begin / half + 1) / 2**squarings
+                return _Rule(half, moments * INVERSE_FACTORIALS, INVERSE_FACTORIALS * ratio**POWERS, squarings)
             panels *= 2
         shown = f"{self.kernel.rho(t)} on a window of {length:.3g} at rates up to 2^{log2_size}"
         raise ArithmeticError(f"the kernel {shown} needs more than {MOST_PANELS} panels")
@@ -147,14 +153,14 @@ class _Term:
     def _moments(self, panels: int, half: float, points: int) -> Array:
         x, weights = _legendre(points)
         values = self._values(self.begin + 2 * half * (np.arange(panels)[:, None] + x))
-        return values @ (2 * half * weights[:, None] * (2 * x[:, None] - 1) ** np.arange(ORDERS))
+        return values @ (2 * half * weights[:, None] * (2 * x[:, None] - 1) ** POWERS)
 
 
 class _ExponentialTerm:
     """a e^{-w(t-L)}, t >= L, as a function of a matrix."""
 
-    def __init__(self, kernel: Exponential, horizon: float) -> None:
-        self.amplitude, self.rate, self.lag = (float(each) for each in (kernel.amplitude, kernel.rate, kernel.lag))
+    def __init__(self, kernel: Kernel, horizon: float) -> None:
+        self.amplitude, self.rate, self.lag = (float(getattr(kernel, name)) for name in ("amplitude", "rate", "lag"))
         self.horizon = horizon
 
     def __call__(self, A: Array, slowest: float) -> Array:
@@ -173,6 +179,24 @@ def _legendre(points: int) -> tuple[Array, Array]:
     return (x + 1) / 2, weights / 2
 
 
+def _powers(B: Array) -> Array:
+    """B^j for j < ORDERS, doubling how many there are."""
+    powers = np.empty((ORDERS, *B.shape), dtype=B.dtype)
+    powers[0], powers[1] = np.eye(len(B)), B
+    done = 2
+    while done < ORDERS:
+        more = min(done - 1, ORDERS - done)
+        np.matmul(powers[1 : more + 1], powers[done - 1], out=powers[done : done + more])
+        done += more
+    return powers
+
+
+def _norm(A: Array) -> float:
+    """The largest sum of sizes in a column."""
+    return float(np.abs(A).sum(axis=0).max())
+
+
+POWERS = np.arange(ORDERS)
 INVERSE_FACTORIALS = np.array([1 / factorial(j) for j in range(ORDERS)])
 
 
@@ -189,9 +213,8 @@ class DenseLandscape:
         self.horizon = float(problem.horizon)
         self._terms: list[list[_Term | _ExponentialTerm]] = [[] for _ in range(self.inputs)]
         for each in problem.target.terms:
-            exponential = isinstance(each, Exponential)
-            term = _ExponentialTerm(each, self.horizon) if exponential else _Term(each, self.horizon)
-            self._terms[int(each.input) - 1].append(term)
+            kind = _ExponentialTerm if isinstance(each, Exponential) else _Term
+            self._terms[int(each.input) - 1].append(kind(each, self.horizon))
         start = problem.start
         self.start = np.array([float(x) for x in (*start.readout, *sum(start.recurrent + start.input_weights, ()))])
         balls = Arb(30)
@@ -224,9 +247,9 @@ class DenseLandscape:
         X, Y, Z = np.zeros_like(c), np.empty_like(U), np.zeros_like(W)
         for k in range(self.inputs):
             u = U[:, k]
-            coupling = max(abs(np.outer(u, c)).sum(axis=0).max(), 1e-300)
-            scale = max(abs(W).sum(axis=0).max(), 1e-300) / coupling  # Z_k is linear in u c^T; A stays as small as W
-            R = self.target_transform(k, _block(W, scale * np.outer(u, c)), -rightmost)
+            coupling = np.outer(u, c)
+            scale = max(_norm(W), TINY) / max(_norm(coupling), TINY)  # Z_k is linear in u c^T: A stays as small as W
+            R = self.target_transform(k, _block(W, scale * coupling), -rightmost)
             X += R[:m, :m] @ u
             Y[:, k] = R[:m, :m].T @ c
             Z += R[:m, m:].T / scale  # (V2)

@@ -17,11 +17,12 @@ are at most 2h each, for the weights are positive with the sum 2h. The sum over 
 M comes from one evaluation in complex balls over the rectangle around the ellipse; it is infinite if that meets a
 branch cut or a pole. (Q4) needs no analyticity: panels that shrink towards a square root, or a corner, end with it.
 
-All s of an interval at once: ln of (Q3), (Q4) is linear in s, and ln S_n is convex, with slope -S_n+1 / S_n. So S_n
-lies above its tangents at the points of a grid, and between two breakpoints (a point of the grid, or the meeting of two
-tangents) the quotient of a bound and the lower of its tangents is largest at one of the two:                (Q5)
+All s of an interval at once: ln S_n is convex, with the slope -S_n+1 / S_n, and lies above its tangents at the points
+of a grid. Between two breakpoints, points of the grid or where two tangents meet, the tangent and ln of (Q3), (Q4) are
+linear in s, and so is their difference: largest at one end,
 
-    quotient of a panel <= min over r of the larger of its values at two neighbouring breakpoints             (Q6)
+    ln S_n >= the tangents ,                                                                                 (Q5)
+    error / S_n <= min over r of the larger quotient (Q3) / (Q5) at two neighbouring breakpoints               (Q6)
 
 What lies beyond X falls at least as fast as e^{-sX}, and S_n, all its nodes below X, at most so fast; hence
 
@@ -32,7 +33,14 @@ wide as 1/s for the largest s; X doubles until (Q7) is small; panels with too la
 logarithms that are compared are rounded to float64: panels, tail and radii of W_k take an eighth of 10^-digits each, so
 that they may be wrong by ln 2.
 
-(Q3)-(Q7) derived here from Bernstein's bound on Chebyshev coefficients (Trefethen, Approximation Theory and
+Arb's own bound of the Airy function over a wide ball explodes where the function oscillates; there
+
+    |Ai(x+iy)| <= e^{eta^3/3 - x eta + y^2/(4 eta)} / (2 sqrt(pi eta)) ,  any eta > 0; least near Re sqrt(x+iy) (Q8)
+
+from Ai(z) = int e^{i(u^3/3 + zu)} du / (2 pi) over u = k + i eta, whose integrand has the size
+e^{eta^3/3 - x eta - eta k^2 - y k}.
+
+(Q3)-(Q8) derived here from Bernstein's bound on Chebyshev coefficients (Trefethen, Approximation Theory and
 Approximation Practice, theorem 8.1, cited second-hand).
 """
 
@@ -61,7 +69,17 @@ GAP = 2.0  # ln of how far tangents may lie below S_n before the grid gets a poi
 MOST_PANELS = 5000
 FAR, FARTHEST = 1e75, 1e300  # where a tail must have a bound, and where it has to be small at last
 SMALLEST, LARGEST = 1e-200, 1e200  # of s > 0; float64 holds all that is needed between them
-REMEMBERED = 256  # rules
+REMEMBERED = 64  # rules; a rule in balls takes about a megabyte
+
+
+def _airy(z: Any) -> Any:
+    value, x, y = z.airy_ai(), z.real.lower(), z.imag.abs_upper()
+    eta = flint.acb(x, y).sqrt().real.mid()
+    if not eta > 0:
+        return value
+    size = (eta**3 / 3 - x * eta + y**2 / (4 * eta)).exp() / (2 * (flint.arb.pi() * eta).sqrt())  # (Q8)
+    wide = not value.is_finite() or size < value.abs_upper()
+    return flint.acb(flint.arb(0, size), flint.arb(0, size)) if wide else value
 
 
 class _Plane(Arb):
@@ -89,7 +107,7 @@ class _Plane(Arb):
 
         plain = ("exp", "sin", "cos", "sinh", "cosh", "tanh", "erf", "erfc")
         self.functions = {name: getattr(flint.acb, name) for name in plain}
-        self.functions |= {"airyai": flint.acb.airy_ai, "pi": flint.acb.pi, "log": log, "atan": atan}
+        self.functions |= {"airyai": _airy, "pi": flint.acb.pi, "log": log, "atan": atan}
         self.functions |= {"Abs": lambda z: z.real_abs(analytic=analytic)}
         self.functions |= {"power": power, "sqrt": lambda z: power(z, 0.5)}
 
@@ -243,7 +261,7 @@ class _Proof:
 
     def _reach(self, lower: flint.arb) -> None:
         """Panels of doubling width until the tail is small."""
-        if np.isinf(self.density.tails(flint.arb(FAR), self.low, self.orders)).any():
+        if (self.density.tails(flint.arb(FAR), self.low, self.orders) == math.inf).any():
             raise ValueError(self._failure("their tails have no bound; it is not integrable, or not known to be"))
         sums = self._sums(self.panels)
         while True:
@@ -373,8 +391,8 @@ class _Evaluated:
 class Rule:
     """Moments (Q1) of a density as numbers of an arithmetic; built when first called, and again for s out of its reach.
 
-    density: f(t), exact; lower, upper: 0 <= lower < upper <= oo, in time. f must be analytic there but for a few
-    corners and square roots, bounded, and made of the functions of _Plane; for upper = oo theory/decay.py must know
+    density: f(t), exact; lower, upper: 0 <= lower < upper <= oo, in time. f must be bounded, analytic there but for a
+    few corners and roots, and made of FUNCTIONS, powers and rational numbers; for upper = oo theory/decay.py must know
     how it fades.
 
     >>> t, arithmetic = sp.Symbol("t"), Arb(20)
@@ -491,8 +509,11 @@ _rules: dict[tuple[Any, ...], Rule] = {}
 
 
 def rule(density: sp.Lambda, lower: sp.Expr, upper: sp.Expr, arithmetic: Arithmetic) -> Rule:
-    """The Rule of a density, one for all its users in arithmetics of the same name and digits."""
-    key = density, lower, upper, arithmetic.name, arithmetic.digits
+    """The Rule of a density, one for all its users in arithmetics of the same name and digits.
+
+    In mpmath one for all users of the same context, to which its numbers belong.
+    """
+    key = density, lower, upper, arithmetic.name, arithmetic.digits, getattr(arithmetic, "context", None)
     if key not in _rules:
         if len(_rules) >= REMEMBERED:
             del _rules[next(iter(_rules))]

@@ -22,7 +22,7 @@ def relaxed_drop(path: Trajectory, unit: int, rates: Array, amplitudes: Array) -
     Newton's method with the curvatures' absolute values, from the nearest state of the path, in the amplitudes and
     rates of the other units; on the fit, of the matched ones only: the rate of a spare with amplitude 0 cannot relax.
     """
-    problem, arithmetic = path.escape.problem, Float64()
+    problem, arithmetic = path.problem, Float64()
     m = problem.start.width
     moving = [i for i in range(m) if i != unit and (problem.off_the_fit or i in problem.pairing)]
     free = np.array([*moving, *(m + i for i in moving)], dtype=int)

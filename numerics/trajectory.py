@@ -45,6 +45,12 @@ class Trajectory:
     escape: EscapeTime = field(repr=False)
 
     @property
+    def problem(self) -> Problem:
+        """The problem whose flow this is."""
+        assert isinstance(self.escape.problem, Problem)  # a dense network has a DenseTrajectory
+        return self.escape.problem
+
+    @property
     def loss(self) -> Array:
         """J, shape (n,)."""
         return self.initial_loss - self.drop

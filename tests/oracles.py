@@ -4,12 +4,12 @@
     dJ/dp = int 2 e e_p ,   d^2 J/dp dq = int 2 (e_p e_q + e e_pq) ,   with e_p the derivative of e by a parameter p
 
 Raw data: units = ((a, w), ...), terms = (("exponential", a, w), ("gaussian", A, sigma, L), ...) with the fields of
-FIELDS, all Fractions; every term but a Gaussian may carry its lag at the end. An expression is raw by the name it has in
-FORMULAS. T is `horizon`; None stands for an infinite one.
+FIELDS, all Fractions; every term but a Gaussian may carry its lag at the end. An expression is raw by the name it has
+in FORMULAS. T is `horizon`; None stands for an infinite one.
 
-Arb's adaptive quadrature encloses the integral over each piece between two jumps of rho. For T = inf it ends so late that
-what is cut lies far below the digits. Integrals of one term or of a product of two are good to DIGITS relative digits,
-however small they are; sums, which may cancel, to 10^-DIGITS.
+Arb's adaptive quadrature encloses the integral over each piece between two jumps of rho. For T = inf it ends so late
+that what is cut lies far below the digits. Integrals of one term or of a product of two are good to DIGITS relative
+digits, however small they are; sums, which may cancel, to 10^-DIGITS.
 """
 
 from fractions import Fraction
@@ -120,7 +120,7 @@ def _end(term, shift, power):
 
 
 def integral(function, upper, lower=Fraction(0), floor=Fraction(1), digits=DIGITS):
-    """int_lower^upper of function(t, analytic) as a ball: to `digits`, relative or of `floor`, the cut tail included."""
+    """int_lower^upper of function(t, analytic) to `digits`, relative or of `floor`; a ball, the cut tail included."""
     with flint.ctx.workprec(int(3.33 * (digits + 10))):
         tiny = flint.arb(10) ** -(digits + 5)
         least = tiny * flint.fmpq(floor.numerator, floor.denominator)

@@ -284,7 +284,9 @@ def loss(network: DenseRNN, target: Target, horizon: sp.Expr = sp.oo) -> sp.Expr
     terms = [term for term in target.terms if isinstance(term, Exponential) and term.lag == 0]
     if horizon is sp.oo and len(terms) == len(target.terms) and all(_is_rational(term) for term in terms):
         W, U, c = network.matrices
-        inputs = sp.Matrix(len(terms), network.inputs, lambda i, k: -terms[i].amplitude * (terms[i].input == k + 1))
+        inputs = sp.zeros(len(terms), network.inputs)
+        for i, term in enumerate(terms):
+            inputs[i, int(term.input) - 1] = -term.amplitude
         whole = sp.diag(W, *(-term.rate for term in terms)), sp.Matrix.vstack(U, inputs)
         readout = sp.Matrix([*c, *[1] * len(terms)])
         return (readout.T * gramian(*whole) * readout)[0]  # (H4) of rho_hat - rho against 0

@@ -48,6 +48,8 @@ LARGEST_POWER = 1_000  # (X2)
 LARGEST_BESIDE_A_LOGARITHM = 10**6  # (X3)
 LARGEST = 100  # (X4): digits of an integer, decimal exponent of a constant
 
+SAMPLES = (*(sp.Rational(k, 4) for k in range(25)), *map(sp.Integer, (7, 8, 10, 12, 15, 20, 30, 50)))
+
 FOREIGN = re.compile(r"[^A-Za-z0-9_+\-*/^().,\s]")
 MISSING_STAR = re.compile(r"(?<![\w.])(?>[\d.]+(?:[eE][+-]?\d+)?)\s*[A-Za-z_(]")
 
@@ -57,7 +59,7 @@ def parse(text: str, name: str) -> sp.Expr:
 
     name: what the caller calls the formula; every error message begins with it.
     Raises TypeError if text is not a string; ValueError, naming what was found, for anything that is not in the
-    grammar, not real, not finite, or too large. Real for every t is not proved: sqrt(t - 1) passes.
+    grammar, too large, or not real and finite: the formula is looked at for some t, not proved real for all of them.
 
     >>> parse("exp(-0.1*(t - 10)^2)", "rho")
     exp(-(t - 10)**2/10)
@@ -76,7 +78,7 @@ class _Formula:
         self.text = " ".join(text.replace("^", "**").split())
 
     def refuse(self, found: str) -> NoReturn:
-        raise ValueError(f"{self.name}: {found} in '{self.shown}'; {ALLOWED}")
+        raise ValueError(f"{self.name} must be a formula in t, {found} in '{self.shown}'; {ALLOWED}")
 
     def expression(self) -> sp.Expr:
         if len(self.text) > LONGEST:
@@ -87,11 +89,16 @@ class _Formula:
             self.refuse(f"found '{found[0]}', a number times something is written with *,")
         try:
             tree = ast.parse(self.text, mode="eval")
-            return self.read(tree.body, 0)
+            value = self.read(tree.body, 0)
         except SyntaxError as error:
             self.refuse(f"found no formula ({error.msg})")
         except (RecursionError, MemoryError):
             self.refuse("brackets, powers or functions are nested too deep")
+        for time in SAMPLES if not value.is_real else ():
+            found = sp.N(value.subs(t, time))
+            if not (found.is_real and found.is_finite):
+                self.refuse(f"found {found} at t = {time}, where a memory must be a real number,")
+        return value
 
     def read(self, node: ast.AST, depth: int) -> sp.Expr:
         if depth > DEEPEST:

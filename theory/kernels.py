@@ -16,8 +16,8 @@ A kernel states its shape, on an interval where that is analytic; everything els
     expression   any formula in t                  by quadrature
 
 A horizon takes the rest of a kernel away: int_T^inf e^{-st} rho(t) dt = e^{-sT} int_0^inf e^{-su} rho(T+u) du, and the
-rest of a Gaussian is a Gaussian. That is a difference of two nearly equal numbers where [0, T] holds little of the bump,
-as it would be for a power law at slow s: the transform is then computed by quadrature. Two kernels overlap:
+rest of a Gaussian is a Gaussian. That would be a difference of two nearly equal numbers where [0, T] holds little of
+the bump, and for a power law at slow s: the transform is then computed by quadrature. Two kernels overlap:
 
     <p, q>_s = int_0^T e^{-st} p(t) q(t) dt
     p = a e^{-w(t-L)}, and q begins no earlier:    a e^{wL} R_q(s + w)                                       (K1)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
+from typing import TypeGuard
 
 import sympy as sp
 
@@ -50,6 +51,10 @@ class Target:
         """The memory kernel at time t >= 0."""
         return sp.Add(*(term.rho(t) for term in self.terms))
 
+    def piece(self, start: sp.Expr) -> sp.Expr:
+        """rho(t) on the stretch from t = start, 0 or one of `breaks`, to the next of them: analytic there."""
+        return sp.Add(*(term.density(t) for term in self.terms if term.support[0] <= start < term.support[1]))
+
     @property
     def reach(self) -> sp.Expr:
         """The longest time about which a term acts: the memory that is asked for."""
@@ -76,11 +81,13 @@ def weighted_square(kernels: Iterable[Kernel], s: sp.Expr, horizon: sp.Expr = sp
     return sp.Add(*(overlap(p, q, 2 * s, horizon) for p in terms for q in terms))
 
 
-def horizon_of(value: Exact, target: Target) -> sp.Expr:
+def horizon_of(value: Exact | sp.Expr, target: Target) -> sp.Expr:
     """The horizon T of the loss, "inf" or > 0, after a look at whether the target has a norm on it."""
     if isinstance(value, str) and value.strip() == "inf":
         value = sp.oo
-    horizon = sp.oo if value is sp.oo else positive(value, "horizon", "for a loss to be measured; 'inf' for no end")
+    horizon: sp.Expr = sp.oo if value is sp.oo else positive(value, "horizon", "for a loss to be measured; 'inf' for no end")
+    if horizon.free_symbols:
+        raise ValueError(f"horizon must be a number, got {horizon}; substitute values for its symbols")
     for i, term in enumerate(target.terms):
         if horizon is sp.oo and not term.square_integrable:
             raise ValueError(
@@ -90,7 +97,7 @@ def horizon_of(value: Exact, target: Target) -> sp.Expr:
     return horizon
 
 
-def _matchable(term: Kernel) -> bool:
+def _matches_a_unit(term: Kernel) -> TypeGuard[Exponential]:
     """Whether a unit can be this term exactly: an exponential that begins at once."""
     return isinstance(term, Exponential) and term.lag == 0
 
@@ -132,14 +139,16 @@ class Problem:
         object.__setattr__(self, "horizon", horizon_of(self.horizon, self.target))
         for i, term in enumerate(self.target.terms):
             if term.input != 1:
-                raise ValueError(f"target term {i} must be of input 1, got {term.input}; a diagonal network has one input")
+                raise ValueError(
+                    f"target term {i} must be of input 1, got {term.input}; a diagonal network has one input"
+                )
         for i, rate in enumerate(self.start.rates):
             self.parametrisation.check(rate, f"rate {i}")
 
     @cached_property
     def _pairs(self) -> dict[int, int]:
         """Unit -> index of its target term: a term may stand in a target twice, so the index is its identity."""
-        exponentials = {i: term for i, term in enumerate(self.target.terms) if _matchable(term)}
+        exponentials = {i: term for i, term in enumerate(self.target.terms) if _matches_a_unit(term)}
 
         def distance(candidate: tuple[int, int]) -> tuple[sp.Expr, bool, int, int]:
             unit, term = candidate
@@ -156,7 +165,7 @@ class Problem:
     def pairing(self) -> dict[int, Exponential]:
         """Unit -> the exponential it is paired with (see the module)."""
         paired = ((unit, self.target.terms[term]) for unit, term in self._pairs.items())
-        return {unit: term for unit, term in paired if isinstance(term, Exponential)}
+        return {unit: term for unit, term in paired if _matches_a_unit(term)}
 
     @cached_property
     def reference(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
@@ -187,7 +196,7 @@ class Problem:
             if reference != actual:
                 what = "its exponential" if unit in self.pairing else "zero amplitude"
                 return f"the start is not on the fit: unit {unit} differs from {what}"
-        if any(_matchable(term) for term in self.bump):
+        if any(_matches_a_unit(term) for term in self.bump):
             return "the start is not on the fit: an exponential of the target has no unit"
         return None
 

@@ -21,16 +21,16 @@ Exponential moments over the horizon T, and their divided differences:
     D_n(s, beta) = int_0^T t^n e^{-st} (1 - e^{-beta t})/beta dt = [E_n(s) - E_n(s + beta)] / beta
     D_n          = (E_n(s) + n D_n-1 - T^n e^{-sT} K(beta)) / (s + beta) ,   D_0 = 1/(s (s+beta)) for T = inf (S4)
 
-(S3) by parts; (S4), n = 0, is K(s) - K(s+beta) with e^{-(s+beta)T} = e^{-sT} (1 - beta K(beta)), and its n-th derivative
-is the rest. Both cancel where the rates are slow beside 1/T: numerics/windowed.py knows the way around.
+(S3) by parts; (S4), n = 0, is K(s) - K(s+beta) with e^{-(s+beta)T} = e^{-sT} (1 - beta K(beta)), and its n-th
+derivative is the rest. Both cancel where the rates are slow beside 1/T: numerics/windowed.py knows the way around.
 
 Power-law moments, and those of any other density:
 
     H_n(s) = int_0^inf t^n (1+t)^{-p} e^{-st} dt = n! U(n+1, n+2-p, s) ,   U Tricomi's function               (S5)
     int_lower^upper t^n e^{-st} f(t) dt                                                                      (S6)
 
-(S5) is the integral representation of U (DLMF 13.4.4, cited second-hand). (S6) has no closed form: numerics/quadrature.py
-builds a rule for it, and for (S5) in float64. (S2)-(S4) derived here.
+(S5) is the integral representation of U (DLMF 13.4.4, cited second-hand). (S6) has no closed form:
+numerics/quadrature.py builds a rule for it, and for (S5) in float64. (S2)-(S4) derived here.
 """
 
 from typing import Any
@@ -47,6 +47,11 @@ class MomentBase(sp.Function):
         if argindex != 2:
             raise ArgumentIndexError(self, argindex)  # SymPy then writes a formal derivative
         return -self.func(n + 1, *rest)  # (S1)
+
+
+def _raised(latex: str, exponent: str | None) -> str:
+    """LaTeX of something to a power, as SymPy's printer asks for."""
+    return latex if exponent is None else rf"\left({latex}\right)^{{{exponent}}}"
 
 
 class GaussianMoment(MomentBase):
@@ -101,7 +106,7 @@ class ExponentialMoment(MomentBase):
         return (n * ExponentialMoment(n - 1, s, T).explicit() - T**n * sp.exp(-s * T)) / s  # (S3)
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        return str(printer._print(self.explicit() if exp is None else sp.Pow(self.explicit(), exp, evaluate=False)))
+        return _raised(printer.doprint(self.explicit()), exp)
 
 
 class DividedMoment(MomentBase):
@@ -173,5 +178,4 @@ class Moment(MomentBase):
     def _latex(self, printer: Any, exp: Any = None) -> str:
         n, s, f, lower, upper = self.args
         t = f.variables[0]
-        integral = sp.Integral(t**n * sp.exp(-s * t) * f.expr, (t, lower, upper))
-        return str(printer._print(integral if exp is None else sp.Pow(integral, exp, evaluate=False)))
+        return _raised(printer.doprint(sp.Integral(t**n * sp.exp(-s * t) * f.expr, (t, lower, upper))), exp)

@@ -95,7 +95,7 @@ def exponential(matrix: Array) -> Array:
     size = 2 * float(np.max(np.sum(np.abs(matrix), axis=1)))
     squarings = max(0, frexp(size)[1])          # |M / 2^k| <= 1/2, so the first term left out is below 1e-16
     identity = np.eye(len(matrix))
-    small, series = matrix / 2.0**squarings, identity
+    small, series = np.ldexp(matrix, -squarings), identity
     for k in range(14, 0, -1):
         series = identity + small @ series / k
     for _ in range(squarings):

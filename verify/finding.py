@@ -14,6 +14,7 @@ import mpmath
 import sympy as sp
 from markupsafe import Markup
 
+from theory.dense import DenseProblem
 from theory.kernels import Kernel, t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
@@ -90,10 +91,16 @@ def log10(value: str) -> float:
 # ---- cells --------------------------------------------------------------------------------------------------------
 
 
-def memory(problem: Problem) -> sp.Expr | None:
-    """The memory L of a problem, the lag of the nearest term of its bump; None without one."""
-    lags = [found[1] for kernel in problem.bump if (found := kernel.exponent())]
-    return min(lags) if lags and len(lags) == len(problem.bump) else None
+def memory(problem: Problem | DenseProblem) -> sp.Expr | None:
+    """The memory L of a problem, the lag of the nearest term of its bump; None without one.
+
+    A dense network has no fit, and the bump is what has a lag.
+    """
+    found = [kernel.exponent() for kernel in problem.bump] if isinstance(problem, Problem) else []
+    if isinstance(problem, DenseProblem):
+        found = [exponent for kernel in problem.target.terms if (exponent := kernel.exponent())]
+    lags = [exponent[1] for exponent in found if exponent]
+    return min(lags) if lags and len(lags) == len(found) else None
 
 
 def cell_name(cell: CellResult) -> str:
@@ -116,8 +123,9 @@ def with_simulations(cells: Sequence[CellResult], simulations: Sequence[Any]) ->
 
 def common_two_w0(cells: Iterable[CellResult]) -> str | None:
     """2 w0, if it is the same for all cells."""
+    problems = [cell.problem for cell in cells]
     try:
-        spares = {plateau(cell.problem).spare for cell in cells}
+        spares = {plateau(problem).spare for problem in problems if isinstance(problem, Problem)}
     except NoPlateau:
         return None
     return str(sp.N(2 * spares.pop(), 6)) if len(spares) == 1 else None

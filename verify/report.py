@@ -20,8 +20,11 @@ import jinja2
 import sympy as sp
 from markupsafe import Markup, escape
 
+from numerics.dense_flow import DenseTrajectory, dense_trajectory
 from numerics.flow import fits_float64
 from numerics.trajectory import Trajectory, trajectory
+from theory.dense import DenseProblem
+from theory.problem import Problem
 from theory.special import GaussianMoment
 from verify.derivation import derived
 from verify.figures import CursePoint, curse, landscape, plateaus
@@ -52,6 +55,10 @@ INTRODUCTIONS = {
     "loss": "The network's memory is a sum of exponentials; its squared distance from the target's is the loss.",
     "gradient": "Differentiated block by block, for any number of units.",
     "flow": "Training with small steps follows the gradient flow in the time τ = learning rate × steps.",
+    "dense network": (
+        "All of W, U and c are trained. The network enters the loss through its two Gramians, the target as a function of "
+        "the matrix W; where training ends, the network's transfer function meets the target's at its own rates."
+    ),
     "cancellation-free form": "Around the plateau the fit is subtracted analytically, so that float64 suffices.",
     "slow flow": "On the plateau one spare unit moves; all else has relaxed. What remains is a law for its rate w.",
     "lower bound": (
@@ -122,20 +129,28 @@ def _pictures(result: StudyResult, simulations: Sequence[Any], tell: Progress) -
     drawn = [cell for cell in cells if cell.escape is not None]
     if len(drawn) > MOST_CURVES:
         drawn = [drawn[round(i * (len(drawn) - 1) / (MOST_CURVES - 1))] for i in range(MOST_CURVES)]
-    paths: list[Trajectory] = []
+    paths: list[Trajectory | DenseTrajectory] = []
     for cell in drawn:
         tell(f"trajectory, {label(cell.parameters)}")
-        paths.append(trajectory(cell.problem, digits=PATH_DIGITS, **vars(result.study.limits)))
+        paths.append(_path(cell, **vars(result.study.limits)))
     found = []
     if (points := _curse_points(cells, simulations)) and any(point.flow for point in points):
         axis = "memory L of the target (time): how far back it looks"
         found.append(curse(points, two_w0=common_two_w0(cells), axis=axis))
     if paths:
         found.append(plateaus([cell_name(cell) for cell in drawn], paths))
-    best = _worth_a_map(paths)
+    diagonal = [(path, cell) for path, cell in zip(paths, drawn, strict=True) if isinstance(path, Trajectory)]
+    best = _worth_a_map([path for path, _ in diagonal])
     if best is not None:
-        found.append(landscape(paths[best], cell_name(drawn[best])))
+        path, cell = diagonal[best]
+        found.append(landscape(path, cell_name(cell)))
     return found
+
+
+def _path(cell: CellResult, **limits: Any) -> Trajectory | DenseTrajectory:
+    if isinstance(cell.problem, DenseProblem):
+        return dense_trajectory(cell.problem, **limits)
+    return trajectory(cell.problem, digits=PATH_DIGITS, **limits)
 
 
 def _curse_points(cells: Iterable[CellResult], simulations: Sequence[Any]) -> list[CursePoint]:

@@ -92,6 +92,10 @@ def unaffordable(cell: CellResult, settings: Simulation) -> str | None:
         return "the gradient flow has no escape time to compare with"
     if isinstance(cell.problem, DenseProblem) and settings.mode != "population":
         return f"a dense network is trained in the mode 'population' only, not in {settings.mode!r}"
+    ends = [*cell.problem.target.breaks, *([cell.problem.horizon] if cell.problem.horizon is not sp.oo else [])]
+    if off_grid := [end for end in ends if not (end / settings.dt).is_Integer]:
+        what = "the target jumps or the horizon ends"
+        return f"{what} at {off_grid[0]}, off the grid of dt = {settings.dt}; take a dt that divides it"
     steps = gradient_steps(settings, float(cell.escape.tau))
     if steps > AFFORDABLE:
         return f"it would take about {steps:.1e} gradient steps, more than the {AFFORDABLE:.0e} that are afforded"
@@ -125,20 +129,20 @@ def _simulated(cell: CellResult, settings: Simulation, map: Callable[..., Iterab
     if reason := unaffordable(cell, settings):
         return Simulated(cell.parameters, tau, None, reason)
     problem = cell.problem
-    steps: dict[str, Any] = {"dt": float(settings.dt), "eta": float(settings.eta), "length": length(problem, settings)}
-    steps |= {"drop": float(problem.drop), "max_steps": AFFORDABLE}
-    levels = {"levels": settings.levels, "map": map}
-    noise = {"mode": settings.mode, "batch": settings.batch, "seed": settings.seed}
+    options: dict[str, Any] = {"dt": float(settings.dt), "eta": float(settings.eta), "drop": float(problem.drop)}
+    options |= {"length": length(problem, settings), "max_steps": AFFORDABLE}
     found: Extrapolation | Training
     try:
         if isinstance(problem, DenseProblem):
-            found = extrapolate_dense(*dense_network(problem), **steps, **levels)
+            found = extrapolate_dense(*dense_network(problem), **options, levels=settings.levels, map=map)
         else:
-            units = ([float(x) for x in each] for each in (problem.start.amplitudes, problem.start.rates))
-            network = Sampled(problem.target), *units
-            trained = steps | {"parametrisation": _trained(problem.parametrisation)}
-            averaged = settings.mode == "population"
-            found = extrapolate(*network, **trained, **levels) if averaged else train(*network, **trained, **noise)
+            target, (a, w) = Sampled(problem.target), (_floats(problem.start.amplitudes), _floats(problem.start.rates))
+            options |= {"parametrisation": _trained(problem.parametrisation)}
+            if settings.mode == "population":
+                found = extrapolate(target, a, w, **options, levels=settings.levels, map=map)
+            else:
+                noise: dict[str, Any] = {"mode": settings.mode, "batch": settings.batch, "seed": settings.seed}
+                found = train(target, a, w, **options, **noise)
     except ValueError as error:
         return Simulated(cell.parameters, tau, None, str(error))
     return Simulated(cell.parameters, tau, found, found.reason)
@@ -156,8 +160,12 @@ def dense_network(problem: DenseProblem) -> tuple[Any, ...]:
     d, start = problem.start.inputs, problem.start
     by_input = [[term for term in problem.target.terms if term.input == k + 1] for k in range(d)]
     targets = [Sampled(Target(tuple(terms))) if terms else np.zeros_like for terms in by_input]
-    W, U = ([[float(x) for x in row] for row in rows] for rows in (start.recurrent, start.input_weights))
-    return targets, W, U, [float(x) for x in start.readout]
+    W, U = ([_floats(row) for row in rows] for rows in (start.recurrent, start.input_weights))
+    return targets, W, U, _floats(start.readout)
+
+
+def _floats(numbers: Iterable[sp.Expr]) -> list[float]:
+    return [float(each) for each in numbers]
 
 
 def _run(training: Training) -> dict[str, Any]:

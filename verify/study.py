@@ -208,7 +208,8 @@ def _cells(document: Table) -> Iterator[Cell]:
 
 def _as_written(value: Any) -> str:
     """A swept value as the study writes it: a number, a word, or the table of a parametrisation."""
-    return "{%s}" % ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+    table = ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, dict) else None
+    return str(value) if table is None else f"{{{table}}}"
 
 
 def _paths(table: Table, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -306,11 +307,12 @@ def _dense_problem(target: Target, start: Table, escape: Table, horizon: sp.Expr
     """The problem of a dense start: recurrent (m x m), input_weights (m x d), readout (m)."""
     for key in ("amplitudes", "rates", "parametrisation"):
         if key in start:
-            raise StudyError(f"start.{key}: is of a diagonal network; leave it out, or recurrent and the other matrices")
+            matrices = ", ".join(DENSE_START)
+            raise StudyError(f"start.{key}: is of a diagonal network, {matrices} of a dense one; leave out either")
     why = "a dense network has recurrent (m x m), input_weights (m x d) and readout (m)"
     recurrent, inputs, readout = (entries(start, "start", key, why) for key in DENSE_START)
     W, U = (_matrix(rows, f"start.{key}") for rows, key in ((recurrent, "recurrent"), (inputs, "input_weights")))
-    c = [number(value, f"start.readout.{i}") for i, value in enumerate(readout)]
+    c = tuple(number(value, f"start.readout.{i}") for i, value in enumerate(readout))
     network = _built("start", lambda: DenseRNN(W, U, c))
     if "fraction" in escape:
         raise StudyError("escape.fraction: needs the plateau of a diagonal network; give the drop itself")
@@ -320,11 +322,11 @@ def _dense_problem(target: Target, start: Table, escape: Table, horizon: sp.Expr
     return cast(DenseProblem, _built("start", lambda: DenseProblem(target, network, drop, horizon)))
 
 
-def _matrix(rows: list[Any], path: str) -> list[list[sp.Expr]]:
+def _matrix(rows: list[Any], path: str) -> tuple[tuple[sp.Expr, ...], ...]:
     for i, row in enumerate(rows):
         if not isinstance(row, list):
             raise bad(f"{path}.{i}", "must be a list, one row of a matrix", row, 'write for example [["-1", "0"], …]')
-    return [[number(value, f"{path}.{i}.{j}") for j, value in enumerate(row)] for i, row in enumerate(rows)]
+    return tuple(tuple(number(value, f"{path}.{i}.{j}") for j, value in enumerate(row)) for i, row in enumerate(rows))
 
 
 def _drop(target: Target, start: LinearRNN, escape: Table, horizon: sp.Expr) -> sp.Expr:
@@ -364,7 +366,8 @@ def _kernel(term: Any, path: str) -> Kernel:
     kind = term["kind"]
     if not isinstance(kind, str) or kind not in KINDS:
         raise bad(f"{path}.kind", "must be a kind of kernel", kind, did_you_mean(kind, KINDS) + kinds)
-    known = {each.metadata.get("key", each.name): each for each in fields(KINDS[kind])}
+    by_position = sorted(fields(KINDS[kind]), key=lambda each: each.kw_only is True)  # what all kinds share comes last
+    known = {each.metadata.get("key", each.name): each for each in by_position}
     known_keys(term, path, ("kind", *known))
     for key, each in known.items():
         if each.default is MISSING and key not in term:

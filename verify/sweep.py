@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from numerics import scaling
 from numerics.answer import Answer
@@ -30,7 +30,10 @@ from verify.provenance import provenance
 from verify.study import Cell, Limits, Study
 
 Progress = Callable[[int, int, "CellResult"], None]
+Laws: TypeAlias = tuple[Answer, Answer, Answer, Answer]
 LAWS = ("slow_flow", "leading_order", "coincided", "lower_bound")  # what theory says of an escape time
+_NONE = Answer(None, "estimated", reason="the plateau formulas are those of a diagonal network's flow in (a, w)")
+NOT_DENSE: Laws = (_NONE, _NONE, _NONE, _NONE)
 
 
 @dataclass(frozen=True)
@@ -161,23 +164,25 @@ def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
     """One cell: escape time, slow flow, leading order, coincided start and lower bound. Never raises an Exception."""
     began = time.perf_counter()
     problem = cell.problem
-    dense = isinstance(problem, DenseProblem)
     try:
-        escape = (dense_escape_time if dense else escape_time)(problem, digits=digits, **vars(limits))
+        if isinstance(problem, DenseProblem):
+            escape, laws = dense_escape_time(problem, digits=digits, **vars(limits)), NOT_DENSE
+        else:
+            escape, laws = escape_time(problem, digits=digits, **vars(limits)), _laws(problem, digits)
     except Exception as error:
         seconds = time.perf_counter() - began
         return CellResult(cell.parameters, problem, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    if isinstance(problem, DenseProblem):
-        none = Answer(None, "estimated", reason="the plateau formulas are those of a diagonal network's flow in (a, w)")
-        laws = dict.fromkeys(LAWS, none)
-    else:
-        laws = {
-            "slow_flow": _answered(lambda: slow_escape_time(problem, digits)),
-            "leading_order": _answered(lambda: leading_order(problem, digits)),
-            "coincided": _answered(lambda: coincided_escape_time(problem)),
-            "lower_bound": _answered(lambda: flow_lower_bound(problem)),
-        }
-    return CellResult(cell.parameters, problem, escape, **laws, seconds=time.perf_counter() - began)
+    return CellResult(cell.parameters, problem, escape, *laws, None, time.perf_counter() - began)
+
+
+def _laws(problem: Problem, digits: int) -> Laws:
+    """What theory says of the escape time, in the order of LAWS."""
+    return (
+        _answered(lambda: slow_escape_time(problem, digits)),
+        _answered(lambda: leading_order(problem, digits)),
+        _answered(lambda: coincided_escape_time(problem)),
+        _answered(lambda: flow_lower_bound(problem)),
+    )
 
 
 def _answered(formula: Callable[[], Answer]) -> Answer:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,14 @@ from numerics.compiling import evaluate
 from numerics.escape import escape_time
 from numerics.landscape import Landscape
 from numerics.run import Outcome
-from oracles import fraction, gradient_by_quadrature, hessian_by_quadrature, raw_terms, raw_units, squared_error_by_quadrature
+from oracles import (
+    fraction,
+    gradient_by_quadrature,
+    hessian_by_quadrature,
+    raw_terms,
+    raw_units,
+    squared_error_by_quadrature,
+)
 from strategies import problems_at_any_horizon
 from theory import flow
 from theory.kernels import Exponential, Gaussian
@@ -75,9 +83,9 @@ def test_explicit_divided_moments_are_the_excess_block(order, T):
     assert agree(sp.N((written - sp.diff(plain, s, order)).subs(values), 60), 0, digits=45, scale=1)
 
 
-@pytest.mark.parametrize("horizon", ["5", "25"])
-def test_gradient_of_the_pair_is_that_of_the_integral(horizon):
-    problem = pair(horizon)
+@pytest.mark.parametrize(("horizon", "lag"), [("5", "8"), ("25", "20")])
+def test_gradient_of_the_pair_is_that_of_the_integral(horizon, lag):
+    problem = pair(horizon, lag)
     units, terms = raw_units(problem.start), raw_terms(problem.target.terms)
     direct = gradient_by_quadrature(units, terms, Fraction(horizon))
     gradient, _ = at(problem, [Fraction(0)] * 4, Arb(45))
@@ -98,25 +106,25 @@ def plateau_by_quadrature():
     return gradient_by_quadrature(units, terms, Fraction(60)), hessian_by_quadrature(units, terms, Fraction(60))
 
 
-@pytest.mark.parametrize(("arithmetic", "digits"), [(Float64(), 12), (Mpmath(30), 20), (Arb(30), 20)], ids=["float64", "mpmath", "arb"])
-def test_a_plateau_keeps_its_relative_digits(arithmetic, digits):
-    # The gradient is 1e-17 to 1e-37 there: K(x + w) - K(x + w*) formed as a difference has no digit of it in float64.
+@pytest.mark.parametrize("arithmetic", [Float64(), Mpmath(30), Arb(30)], ids=lambda each: each.name)
+def test_a_plateau_keeps_its_relative_digits(arithmetic):
+    # The gradient is 1e-16 to 1e-36 there: K(x + w) - K(x + w*) formed as a difference has no digit of it in float64.
     direct, _ = plateau_by_quadrature()
+    digits = 12 if arithmetic.name == "float64" else 20
     gradient, _ = at(PLATEAU, STEP, arithmetic)
     for found, wanted in zip(gradient[:3], direct[:3], strict=True):
-        assert abs(float(wanted)) < 1e-16
+        assert abs(float(wanted)) < 1e-15
         assert agree(found, wanted, digits)
-    assert agree(gradient[3], direct[3], min(digits, 10))  # 1e-37, an amplitude of 2e-20 times 1e-17
+    assert agree(gradient[3], direct[3], min(digits, 12))  # an amplitude of 2e-20 times that; the oracle has 15 digits
 
 
 def test_the_hessian_of_a_plateau():
     _, direct = plateau_by_quadrature()
-    for arithmetic, digits in ((Float64(), 12), (Arb(45), 25)):
+    for arithmetic in (Float64(), Arb(45)):
         _, hessian = at(PLATEAU, STEP, arithmetic)
         for (p, q), wanted in direct.items():
-            scale = "1e-16" if p != q else 0
-            assert agree(hessian[p, q], wanted, digits, scale)
-            assert agree(hessian[q, p], wanted, digits, scale)
+            assert agree(hessian[p, q], wanted, digits=12)  # relative, from O(1) down to 1e-33
+            assert agree(hessian[q, p], wanted, digits=12)
 
 
 @settings(max_examples=4, derandomize=True)
@@ -133,33 +141,33 @@ def test_balls_at_any_horizon_contain_the_loss(problem):
 
 def test_the_loss_rises_with_the_horizon_to_that_of_an_infinite_one():
     losses = []
-    for T in ("1/10", "1", "5", "25", "60", "inf"):
+    for T in ("1/10", "1", "5", "7", "20", "inf"):
         with ARB.working():
             losses.append(evaluate(pair(T, lag="6").initial_loss, ARB))
-    assert all(earlier < later for earlier, later in zip(losses, losses[1:], strict=False))
-    assert agree(losses[-1], losses[-2], digits=40)
-    assert agree(losses[0], "8.6e-17", digits=0.3)  # what of the bump comes before t = 1/10
+    assert all(earlier < later for earlier, later in pairwise(losses[:4]))
+    assert agree(losses[-1], losses[-2], digits=40)  # e^{-14^2} of the bump's square is left
 
 
 def test_a_horizon_of_25_shows_in_the_ninth_digit():
     found = escape_time(pair("25"), digits=11)
-    assert found.outcome is Outcome.ESCAPED
+    assert found.outcome is Outcome.escaped
     assert found.digits >= 11
     assert agree(found.tau, PAIR_AT_INFINITY, digits=8)
-    assert not agree(found.tau, PAIR_AT_INFINITY, digits=9)
+    assert not agree(found.tau, PAIR_AT_INFINITY, digits=8.1)  # by 9.2e-9
     assert agree(found.tau, "192126.77190789513", digits=10)
 
 
-def test_a_horizon_of_60_is_an_infinite_one():
-    found = escape_time(pair("60"), digits=12)
-    assert agree(found.tau, PAIR_AT_INFINITY, digits=11)
+def test_a_long_horizon_is_an_infinite_one():
+    # At the escape the spare has slowed to 0.08, so T = 60 still cuts e^{-10} of its square: the 11th digit differs.
+    for T, digits in (("60", 10), ("150", 12)):
+        assert agree(escape_time(pair(T), digits=12).tau, PAIR_AT_INFINITY, digits - 0.5)  # half a unit is rounding
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("horizon", "tau"), [("25", "192126.77190789513"), ("60", PAIR_AT_INFINITY)])
+@pytest.mark.parametrize(("horizon", "tau"), [("25", "192126.7719078951"), ("150", PAIR_AT_INFINITY)])
 def test_escape_times_in_balls(horizon, tau):
     found = escape_time(pair(horizon), digits=16)
-    assert found.arithmetic == "arb"
+    assert found.arithmetic.startswith("arb")
     assert agree(found.tau, tau, digits=15)
 
 

@@ -16,14 +16,15 @@ from theory.expression import parse, t
 from tolerances import working
 
 CTX = working(20)
+COARSE = working(5)
 NAMES = ["exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atan", "erf", "erfc", "pi"]
-SPACE = {name: getattr(CTX, name) for name in NAMES} | {"airy": CTX.airyai, "mpf": CTX.mpf}
 
 
-def value(text, at):
+def value(text, at, ctx=CTX):
     """The formula at t."""
+    space = {name: getattr(ctx, name) for name in NAMES} | {"airy": ctx.airyai, "mpf": ctx.mpf}
     written = re.sub(r"([\d.]+)", r"mpf('\1')", text.replace("^", "**"))
-    return +eval(written, SPACE, {"t": CTX.mpf(at)})  # noqa: S307 - the texts are written here; + makes pi a number
+    return +eval(written, space, {"t": ctx.mpf(at)})  # noqa: S307 - the texts are written here; + makes pi a number
 
 
 def find(text):
@@ -38,13 +39,17 @@ def bound(found, at):
 
 
 def check(text, found):
-    """|f| <= the envelope from `since` on, and f is real there."""
+    """|f| <= the envelope from `since` on, up to the digits that the oracle doubts; the values of f."""
+    values = []
     since = CTX.mpf(int(found.since.p)) / int(found.since.q)
     for factor in ("1", "1.0001", "1.03", "1.3", "1.7", "2.9", "7.3", "23"):
         at = since * CTX.mpf(factor)
         f = value(text, at)
-        assert isinstance(f, CTX.mpf), (text, at, f)
-        assert abs(f) <= bound(found, at) * (1 + CTX.mpf("1e-20")), (text, found, at, f, bound(found, at))
+        values.append(f)
+        doubt = abs(f - CTX.convert(value(text, at, COARSE)))  # as large as f where terms cancel
+        claimed = bound(found, at) * (1 + CTX.mpf("1e-20"))
+        assert abs(f) <= claimed + doubt, (text, found, at, f, claimed)
+    return values
 
 
 DECIDED = [  # formula, integrable, square integrable
@@ -121,7 +126,7 @@ DECIDED = [  # formula, integrable, square integrable
 def test_the_envelope_holds_and_decides(text, integrable, square):
     found = find(text)
     assert (found.integrable, found.integrable_square) == (integrable, square)
-    check(text, found)
+    assert all(isinstance(each, CTX.mpf) for each in check(text, found))  # real, sqrt(t-5) too
 
 
 def test_the_rate_is_not_given_away():
@@ -163,7 +168,10 @@ def test_the_envelope_of_any_formula_holds(text):
     except ValueError:  # not real, not finite, or no envelope: nothing is claimed
         assume(False)
     assume(found.since < 1000)  # later than that, mpmath takes too long over e^{e^t}
-    check(text, found)
+    try:
+        check(text, found)
+    except ZeroDivisionError:  # (t-1)/(t-1), which is 1 to SymPy
+        assume(False)
 
 
 @pytest.mark.parametrize(

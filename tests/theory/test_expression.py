@@ -66,7 +66,7 @@ def test_a_rational_formula_has_the_value_of_exact_arithmetic(text, at):
     except ZeroDivisionError:
         assume(False)
     except ValueError as refused:  # such as 1/(t - t), or the power of a power of a power
-        assert re.search("not finite|digits|exponent", str(refused))
+        assert re.search("not finite|digits|exponent|a real number", str(refused))
         assume(False)
     assume(isinstance(expected, Fraction) and found.is_finite)
     assert Fraction(int(found.p), int(found.q)) == expected
@@ -77,7 +77,7 @@ def test_functions_are_the_ones_they_are_named_for():
     at = ctx.mpf("0.7")
     names = ["exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atan", "erf", "erfc"]
     for name, function in [*((name, getattr(ctx, name)) for name in names), ("airy", ctx.airyai)]:
-        found = sp.N(parse(f"{name}(t)", "rho").subs(t, sp.Rational(7, 10)), 25)
+        found = sp.N(parse(f"{name}(t + 1/5)", "rho").subs(t, sp.Rational(1, 2)), 25)
         assert abs(ctx.mpf(str(found)) - function(at)) < ctx.mpf("1e-20")
 
 
@@ -132,12 +132,15 @@ def test_functions_are_the_ones_they_are_named_for():
         ("-" * 400 + "t", "nested"),
         ("(" * 300 + "t" + ")" * 300, "nested|no formula"),
         ("1e200*t", "an integer of more than 100 digits"),
-        ("1e999999999999*t", "must be a number"),
+        ("1e999999999999*t", "such as"),
         ("exp(1000)*t", r"beyond 10\^100"),
+        ("sqrt(t-1)*exp(-t)", r"found 1\.0\*I at t = 0, where a memory must be a real number"),
+        ("1/(t-3)^2", "found zoo at t = 3"),
+        ("exp(-t)*log(t)", "found -?zoo at t = 0"),
     ],
 )
 def test_anything_else_is_refused_with_a_reason(text, found):
-    with pytest.raises(ValueError, match=rf"^rho:? .*{found}|^rho: {found}"):
+    with pytest.raises(ValueError, match=f"^rho must be .*({found})"):
         parse(text, "rho")
 
 
@@ -159,7 +162,9 @@ def test_anything_else_is_refused_with_a_reason(text, found):
 )
 @pytest.mark.timeout(10)
 def test_what_would_fill_the_memory_is_refused_at_once(text):
-    with pytest.raises(ValueError, match=r"^rho: found .*(exponent|beyond|digits).*; allowed are t, pi, numbers"):
+    with pytest.raises(
+        ValueError, match=r"^rho must be a formula in t, found .*(exponent|beyond|digits).*; allowed are t, pi, numbers"
+    ):
         parse(text, "rho")
 
 

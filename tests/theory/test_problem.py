@@ -8,7 +8,10 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numerics.arithmetic import Arb
+from numerics.compiling import evaluate
 from oracles import (
+    fraction,
     laplace_by_quadrature,
     raw_terms,
     raw_units,
@@ -16,17 +19,19 @@ from oracles import (
     squared_error_by_tanh_sinh,
     weighted_square_by_quadrature,
 )
-from strategies import ANY_PROBLEMS, EXPONENTIALS, PROBLEMS, TARGETS, problems_on_the_fit
-from theory.kernels import Exponential, Gaussian
+from strategies import ANY_PROBLEMS, EVERY_KERNEL, EXPONENTIALS, HORIZONS, PROBLEMS, problems_on_the_fit
+from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
+from theory.parametrisation import Exp, InverseSquare
 from theory.problem import Problem, Target, transform, weighted_square
 from theory.rnn import LinearRNN
 from tolerances import agree
 
 BUMP = Gaussian(lag="10")
+ARB = Arb(50)
 
 
-def pair(target, amplitudes, rates, drop="1/20"):
-    return Problem(Target(target), LinearRNN.of(amplitudes, rates), drop)
+def pair(target, amplitudes, rates, drop="1/20", **how):
+    return Problem(Target(target), LinearRNN.of(amplitudes, rates), drop, **how)
 
 
 @settings(max_examples=15)
@@ -50,14 +55,14 @@ def test_loss_is_exactly_zero_at_the_target(terms):
     assert Problem(Target(terms), start, 1).initial_loss == 0
 
 
-@settings(max_examples=10)
-@given(TARGETS, st.fractions(0, 2, max_denominator=4))
-def test_transform_and_weighted_square_of_a_target(target, at):
-    terms = raw_terms(target.terms)
-    direct = laplace_by_quadrature(terms, at)
-    assert agree(transform(target.terms, sp.Rational(at)), direct, digits=35, scale=1)
-    direct = weighted_square_by_quadrature(terms, at)
-    assert agree(weighted_square(target.terms, sp.Rational(at)), direct, digits=35, scale=1)  # rejects e^{-st}
+@settings(max_examples=12, derandomize=True)
+@given(st.lists(EVERY_KERNEL, min_size=1, max_size=2), st.fractions(Fraction(1, 4), 2, max_denominator=4), HORIZONS)
+def test_transform_and_weighted_square_of_a_target(terms, at, horizon):
+    raw, T = raw_terms(terms), None if horizon is sp.oo else fraction(horizon)
+    with ARB.working():
+        found, square = (evaluate(f(terms, sp.Rational(at), horizon), ARB) for f in (transform, weighted_square))
+    assert agree(found, laplace_by_quadrature(raw, at, horizon=T), digits=35, scale=1)  # the sum of its terms
+    assert agree(square, weighted_square_by_quadrature(raw, at, T), digits=35, scale=1)  # rejects e^{-st}
 
 
 @settings(max_examples=25)
@@ -129,6 +134,59 @@ def test_an_exponential_without_a_unit_is_off_the_fit():
     assert problem.bump == (Exponential(1, 3), BUMP)
 
 
+def test_a_delayed_exponential_is_no_term_to_pair_with():
+    delayed = Exponential(lag="1/2")
+    problem = pair([Exponential(), delayed], [1, 0], [1, 1])
+    assert problem.pairing == {0: Exponential()}
+    assert problem.bump == (delayed,)
+    assert problem.off_the_fit is None
+
+
+def test_where_a_target_may_jump_and_how_far_it_reaches():
+    target = Target([Exponential(), Box(start=1, end=3, lag=2), Box(end="1/2"), Exponential(lag=4), BUMP])
+    assert target.breaks == (sp.Rational(1, 2), 3, 4, 5)
+    assert target.reach == 10
+    assert Target([Exponential(), Box(start=1, end=3, lag=2)]).reach == 5
+
+
+def test_a_horizon_is_infinite_unless_given():
+    assert pair([BUMP], [0], [1]).horizon is sp.oo
+    assert pair([BUMP], [0], [1], horizon="inf").horizon is sp.oo
+    assert pair([BUMP], [0], [1], horizon="25").horizon == 25
+    assert pair([BUMP], [0], [1], horizon="25") != pair([BUMP], [0], [1])
+
+
+def test_a_target_beyond_the_horizon_is_no_target():
+    problem = pair([Box(start=5, end=6)], [1], [2], horizon=5)
+    assert problem.bump_transform(w) == 0
+    with ARB.working():
+        assert agree(evaluate(problem.initial_loss, ARB), (1 - sp.exp(-20)) / 4, digits=40)
+
+
+@pytest.mark.parametrize("formula", ["1/(1+t)^(1/2)", "cos(t)", "1 + exp(-t)"])
+def test_a_target_without_a_norm_needs_a_finite_horizon(formula):
+    terms = [Exponential(), Expression(formula)]
+    with pytest.raises(ValueError, match=r"target term 1 must be square-integrable .* or give a finite horizon"):
+        pair(terms, [1], [1])
+    assert pair(terms, [1], [1], horizon=10).horizon == 10
+
+
+@pytest.mark.parametrize(
+    "kernel", [BUMP, Box(), Erlang(order=2), PowerLaw(omega="1/100"), Airy(), Expression("exp(-t)")]
+)
+def test_every_kind_has_a_norm_on_an_infinite_horizon(kernel):
+    assert pair([kernel], [0], [1]).bump == (kernel,)
+
+
+def test_a_parametrisation_says_which_rates_it_reaches():
+    inverse = InverseSquare(1, "1/2")  # rates below 2
+    assert pair([BUMP], [0, 0], [1, "1.9"], parametrisation=inverse).parametrisation == inverse
+    for rate in (2, 3):
+        with pytest.raises(ValueError, match=rf"rate 1 must be < .*2 for .* to reach it.*, got {rate}"):
+            pair([BUMP], [0, 0], [1, rate], parametrisation=inverse)
+    assert pair([BUMP], [0], [3], parametrisation=Exp()).start.rates == (3,)
+
+
 w = sp.Symbol("w", positive=True)
 
 
@@ -147,6 +205,17 @@ w = sp.Symbol("w", positive=True)
         (lambda: pair([Gaussian(lag=w)], [0], [1]), ValueError, "must be all numbers, got the symbols w"),
         (lambda: Problem(BUMP, LinearRNN.of([1], [1]), 1), TypeError, "target must be a Target, got Gaussian"),
         (lambda: Problem(Target([BUMP]), [(1, 1)], 1), TypeError, "start must be a LinearRNN, got"),
+        (lambda: pair([BUMP], [0], [1], horizon=0), ValueError, "horizon must be > 0 for a loss to be .*got 0"),
+        (lambda: pair([BUMP], [0], [1], horizon="-1"), ValueError, "horizon must be > 0 .* got -1"),
+        (lambda: pair([BUMP], [0], [1], horizon=25.0), TypeError, r"horizon must be exact, got the float 25\.0"),
+        (lambda: pair([BUMP], [0], [1], horizon=float("inf")), TypeError, "horizon must be exact, got the float inf"),
+        (lambda: pair([BUMP], [0], [1], horizon=None), TypeError, "horizon must be an exact number, got None"),
+        (lambda: pair([BUMP], [0], [1], horizon=-sp.oo), ValueError, "horizon must be finite, got -oo"),
+        (lambda: pair([BUMP], [0], [1], horizon=w), ValueError, "horizon must be a number, got w; substitute"),
+        (lambda: pair([Exponential(), Box(input=2)], [0], [1]), ValueError, "target term 1 must be of input 1, got 2"),
+        (lambda: pair([BUMP], [0], [1], parametrisation="exp"), TypeError, "must be a Parametrisation, got 'exp'"),
+        (lambda: InverseSquare(0, 1), ValueError, "parametrisation: a must be > 0 .* got 0"),
+        (lambda: InverseSquare(1, 0), ValueError, "parametrisation: b must be > 0 .* got 0"),
     ],
 )
 def test_errors_teach(build, error, message):

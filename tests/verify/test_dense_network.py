@@ -95,6 +95,13 @@ def test_exponential_and_its_derivative_are_scipys(m, size, seed):
         assert np.max(np.abs(found - factor * slope)) <= 1e-13 * factor * np.max(np.abs(slope))
 
 
+def test_an_exponential_out_of_range_is_not_finite():
+    """Found in review: dividing 8e307 by 2.0**1024 raised OverflowError."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        for size in (1e4, 8e307, 1.7e308, np.inf, np.nan):
+            assert not np.isfinite(dense_network.exponential(np.array([[size]]))[0, 0])
+
+
 @settings(deadline=None, max_examples=40)
 @given(steps=st.integers(1, 40), m=st.integers(1, 3), batch=st.integers(1, 3), seed=SEEDS)
 def test_doubling_scan_is_the_plain_loop(steps, m, batch, seed):

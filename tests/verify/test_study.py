@@ -169,19 +169,24 @@ WRONG = [  # replaced, by, the message after "study mine: "
     ("[start]", '[start]\nparametrisation = "expp"',
      r"start\.parametrisation: must be a known word or a table, got 'expp'; did you mean 'exp'\? known here: identity"),
     ("[start]", '[start]\nparametrisation = {a = "1"}', r"start\.parametrisation\.b: is missing; write {a = "),
-    ("[start]", '[start]\nparametrisation = {a = "1", b = "2"}', r"start\.rates\.0: must be < 1/b = 1/2 .* got 1$"),
+    (
+        "[start]",
+        '[start]\nparametrisation = {a = "1", b = "2"}',
+        r"start\.rates\.0: must be < 1/2 for 1/\(1 v\^2 \+ 2\) to reach it and move it, got 1$",
+    ),
     ("[start]", '[start]\nparametrisation = {a = "1", b = "0"}', r"start\.parametrisation\.b: must be > 0 .* got 0"),
-    ("[start]", '[start]\nreadout = ["1"]', r"start\.recurrent: is missing; a dense network has recurrent"),
+    ("[start]", '[start]\nreadout = ["1"]', r"start\.amplitudes: is of a diagonal network, recurrent, .* out either"),
+    (DIAGONAL, 'readout = ["1"]\n', r"start\.recurrent: is missing; a dense network has recurrent \(m x m\)"),
     ("[start]", 'horizon = "0"\n[start]', r"target\.horizon: must be > 0 in time, or be 'inf', got 0"),
     ("[start]", "horizon = 2.5\n[start]", r"target\.horizon: must be exact, not a float, got 2\.5"),
     ('drop = "0.05"', 'fraction = "0.1"\n[target.x]', r"target\.x: is not a known key"),
-    (DIAGONAL, DENSE.replace('"-2"', '"2"'), r"start: .*recurrent.* got .*"),
+    (DIAGONAL, DENSE.replace('"-2"', '"2"'), r"start: recurrent must be Hurwitz, .* rightmost eigenvalue is 2\.0"),
     (DIAGONAL, DENSE.replace('["0", "-2"]', '["-2"]'), r"start: .*recurrent.*"),
     (DIAGONAL, DENSE.replace('["0"]]', '["0"], ["1"]]'), r"start: .*input_weights.*"),
     (DIAGONAL, DENSE.replace('readout = ["1", "1"]', 'readout = ["1"]'), r"start: .*readout.*"),
     (DIAGONAL, DENSE.replace('"-2"', "-2.5"), r"start\.recurrent\.1\.1: must be exact, not a float, got -2\.5"),
     (DIAGONAL, DENSE.replace('[["1"], ["0"]]', '["1", "0"]'), r"start\.input_weights\.0: must be a list, one row"),
-    (DIAGONAL, DENSE + 'rates = ["1"]', r"start\.rates: is of a diagonal network; leave it out"),
+    (DIAGONAL, DENSE + 'rates = ["1"]\n', r"start\.rates: is of a diagonal network, "),
     ("[start]", "[strat]", r"strat: is not a known key; did you mean 'start'\? known here: target"),
     ("[target]", "target = 3\n[targets]", r"targets: is not a known key; did you mean 'target'"),
     ('drop = "0.05"', 'drop = "0"', r"escape\.drop: must be > 0 for the loss to fall by it, got 0"),
@@ -250,7 +255,7 @@ def test_files_that_are_no_study(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(("name", "message"), [
-    ("pear", "study pear: no such file, .*; did you mean 'pair'\\? give a TOML file or a shipped study: default, co"),
+    ("pear", "study pear: no such file, .*; did you mean 'pair'\\? give a TOML file or a shipped study: default, ai"),
     ("/", "study /: cannot be read: Is a directory; give a TOML file"),
     ("a\0b", "cannot be read: embedded null"),
 ])

@@ -1,0 +1,216 @@
+"""The dense flow against gradient descent on the definition and SciPy on quadrature; its invariants; how it ends."""
+
+import math
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.integrate import solve_ivp
+
+from numerics.dense_flow import DenseState, dense_escape_time, dense_trajectory
+from numerics.escape import Outcome, escape_time
+from numerics.gramian import DenseLandscape
+from theory.dense import DenseProblem, DenseRNN
+from theory.kernels import Exponential, Gaussian
+from theory.problem import Problem, Target
+from theory.rnn import LinearRNN
+
+PAIR = LinearRNN([(1, 1), (0, "0.7")])
+
+
+def bump(lag):
+    return Target([Exponential(), Gaussian(lag=lag)])
+
+
+def pair(lag, drop="0.05", **horizon):
+    return DenseProblem(bump(lag), DenseRNN.of(PAIR), drop, **horizon)
+
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(120)  # on 0 <= t <= 36
+NODES, WEIGHTS = 18 * (NODES + 1), 18 * WEIGHTS
+RHO = np.exp(-NODES) + np.exp(-((NODES - 8) ** 2) / 2)
+START = np.array([1, 0, -1, 0, 0, -0.7, 1, 1])  # c, W by rows, U
+
+
+def loss_of_the_definition(thetas):
+    """Oracle: (M3) of two units at lag 8, for a stack of (c, W, U), through eigenvalues that are still apart."""
+    c, W, u = thetas[:, :2], thetas[:, 2:6].reshape(-1, 2, 2), thetas[:, 6:]
+    rates, V = np.linalg.eig(W)
+    amplitudes = np.einsum("ni,nij->nj", c, V) * np.linalg.solve(V, u[..., None])[..., 0]
+    actual = np.einsum("nj,njt->nt", amplitudes, np.exp(rates[..., None] * NODES))
+    return ((actual - RHO) ** 2 @ WEIGHTS).real
+
+
+def slope_of_the_definition(theta):
+    """Its gradient by central differences: errors of about 1e-10."""
+    step = 1e-5
+    shifts = step * np.vstack((np.eye(8), -np.eye(8)))
+    values = loss_of_the_definition(theta + shifts)
+    return (values[:8] - values[8:]) / (2 * step)
+
+
+def descend(eta, drop):
+    """eta * steps of gradient descent until the drop, the last step in part."""
+    theta, steps = START.copy(), 0
+    begin = before = loss_of_the_definition(theta[None])[0]
+    while True:
+        theta = theta - eta * slope_of_the_definition(theta)
+        after = loss_of_the_definition(theta[None])[0]
+        if begin - after > drop:
+            return eta * (steps + (before - begin + drop) / (before - after))
+        before, steps = after, steps + 1
+
+
+def test_escape_time_is_the_limit_of_gradient_descent():
+    found = dense_escape_time(pair("8"))
+    assert found.outcome is Outcome.escaped
+    assert found.digits == len(found.tau.replace(".", "")) == 8
+    coarse, fine = descend(0.04, 0.05), descend(0.02, 0.05)
+    tau = float(found.tau)
+    assert 1.9 < (coarse - tau) / (fine - tau) < 2.1  # first order in the step
+    assert 2 * fine - coarse == pytest.approx(tau, rel=1e-3)  # dJ/dW halved is 30 % off
+    diagonal = escape_time(Problem(bump("8"), PAIR, "0.05"), digits=6)
+    assert tau < 0.5 * float(diagonal.tau)  # the same start, another flow
+
+
+def test_escape_time_is_that_of_another_integrator_on_the_definition():
+    def escape(tau, theta):
+        return begin - loss_of_the_definition(theta[None])[0] - 0.05
+
+    escape.terminal = True
+    begin = loss_of_the_definition(START[None])[0]
+    oracle = solve_ivp(
+        lambda tau, theta: -slope_of_the_definition(theta),
+        (0, 10),
+        START,
+        "DOP853",
+        events=escape,
+        rtol=1e-9,
+        atol=1e-11,
+    )
+    assert float(dense_escape_time(pair("8"), digits=9).tau) == pytest.approx(oracle.t_events[0][0], rel=3e-8)
+
+
+def test_orthogonal_change_of_the_units_changes_no_escape_time():
+    Q = sp.Matrix([["3/5", "-4/5"], ["4/5", "3/5"]])
+    W, U, c = DenseRNN.of(PAIR).matrices
+    turned = DenseProblem(bump("8"), DenseRNN(Q * W * Q.T, Q * U, list(Q * c)), "0.05")
+    assert float(dense_escape_time(turned).tau) == pytest.approx(float(dense_escape_time(pair("8")).tau), rel=1e-7)
+
+
+def test_two_inputs_of_one_memory_are_learned_as_one_and_forgotten_inputs_change_nothing():
+    """Inputs (u, 0) with the target (rho, 0): the second column stays zero, and the flow is that of one input."""
+    W, U, c = DenseRNN.of(PAIR).matrices
+    wide = DenseRNN(W, U.row_join(sp.zeros(2, 1)), list(c))
+    found = dense_escape_time(DenseProblem(bump("8"), wide, "0.05"))
+    assert float(found.tau) == pytest.approx(float(dense_escape_time(pair("8")).tau), rel=1e-7)
+    assert [float(row[1]) for row in found.end.input_weights] == [0, 0]
+
+
+@pytest.fixture(scope="module")
+def path():
+    return dense_trajectory(pair("10"))
+
+
+def test_trajectory_falls_to_the_escape(path):
+    assert path.log10_tau[0] == -np.inf
+    assert path.drop[0] == 0
+    assert (np.diff(path.log10_tau) > 0).all()
+    assert (np.diff(path.drop) > -1e-14).all()
+    assert path.loss[-1] == pytest.approx(path.initial_loss - 0.05, rel=1e-9)
+    assert path.log10_tau[-1] == pytest.approx(math.log10(float(path.escape.tau)), abs=1e-7)
+
+
+def test_flow_conserves_what_the_similarities_demand(path):
+    """(H6); the flow of a diagonal W that stays diagonal, or of U with c fixed, conserves nothing of the kind."""
+
+    def conserved(theta):
+        c, W, U = DenseLandscape(pair("10")).network(theta)
+        return W @ W.T - W.T @ W + U @ U.T - np.outer(c, c)
+
+    assert conserved(path.parameters[-1]) == pytest.approx(conserved(path.parameters[0]), abs=1e-7)
+    assert abs(path.parameters[-1] - path.parameters[0]).max() > 0.1
+
+
+def test_loss_falls_as_fast_as_the_gradient_says(path):
+    landscape = DenseLandscape(pair("10"))
+    taus = 10**path.log10_tau
+    middle = len(taus) // 2
+    for i in (middle, len(taus) - 10):
+        speed = (landscape.gradient(path.parameters[i]) ** 2).sum()
+        slopes = np.diff(path.drop[i - 1 : i + 2]) / np.diff(taus[i - 1 : i + 2])
+        assert min(slopes) * 0.999 < speed < max(slopes) * 1.001
+
+
+def test_long_memory_costs_a_dense_network_the_same_exponent():
+    tau = [float(dense_escape_time(pair(lag), digits=5).tau) for lag in ("12", "14")]
+    diagonal = [float(escape_time(Problem(bump(lag), PAIR, "0.05"), digits=6).tau) for lag in ("12", "14")]
+    assert tau[1] / tau[0] > 3
+    assert 0.5 < tau[0] / diagonal[0] < tau[1] / diagonal[1] < 1  # and tends to 1: 0.995 at L = 20
+
+
+def test_a_minimum_short_of_the_drop_is_recognised():
+    alone = DenseProblem(bump("8"), DenseRNN([["-1"]], [["1"]], ["1"]), "0.05")
+    found = dense_escape_time(alone, tau_max="1e400")
+    assert found.outcome is Outcome.stationary
+    assert "it never escapes: |grad J|" in found.reason
+    assert (found.tau, found.digits) == (None, None)
+    # m = d = 1: J depends on c u and W only, so this is the minimum of the diagonal network
+    diagonal = escape_time(Problem(bump("8"), LinearRNN([(1, 1)]), "0.05"), digits=6)
+    assert diagonal.outcome is Outcome.stationary
+    assert float(found.end.drop) == pytest.approx(diagonal.minimum.drop, rel=0.01)
+    assert isinstance(found.end, DenseState)
+    assert float(found.end.rates[0]) == pytest.approx(float(diagonal.minimum.rates[0]), rel=0.05)
+
+
+def test_a_plateau_is_no_minimum():
+    """At lag 16 the gradient is 1e-9 for a thousand units of time, and every one of these looks sees it."""
+    found = dense_escape_time(pair("16"), digits=5, tau_max=1500)
+    assert found.outcome is Outcome.tau_max
+
+
+def test_other_ends():
+    assert dense_escape_time(pair("8", "100")).outcome is Outcome.unreachable
+    exponentials = DenseProblem(Target([Exponential()]), DenseRNN([["-1"]], [["1"]], ["1/2"]), "1/8")  # J(0) = 1/8
+    assert exponentials.initial_loss == exponentials.drop
+    assert dense_escape_time(exponentials).outcome is Outcome.unreachable
+    stopped = dense_escape_time(pair("14"), max_steps=20)
+    assert stopped.outcome is Outcome.stopped
+    assert "max_steps = 20" in stopped.reason
+    assert 0 < float(stopped.end.tau) < 313
+    assert dense_escape_time(pair("14"), max_seconds=1e-3).outcome is Outcome.stopped
+    faint = dense_escape_time(pair("8", "1e-14"))
+    assert faint.outcome is Outcome.failed
+    assert "float64 does not resolve" in faint.reason
+    assert dense_trajectory(pair("14"), max_steps=20).drop[-1] > 0
+
+
+def test_a_horizon_before_the_bump_leaves_nothing_to_learn():
+    loss = dense_escape_time(pair("30", "1e-3", horizon=10))
+    assert loss.outcome is Outcome.unreachable
+    seen = dense_escape_time(pair("8", horizon=20), digits=6)
+    assert float(seen.tau) == pytest.approx(4.5819, abs=0.01)  # the network's own tail beyond 20 is e^-14
+
+
+def test_complex_rates_are_reported_with_their_frequencies():
+    spiral = DenseRNN([["-1", "-2"], ["2", "-1"]], [["1"], ["0"]], ["1", "0"])
+    end = dense_escape_time(DenseProblem(Target([Exponential()]), spiral, "0.1"), digits=5).end
+    assert end.rates[0] == end.rates[1]
+    assert float(end.frequencies[0]) == -float(end.frequencies[1]) > 0
+    assert float(end.frequencies[0]) ** 2 + float(end.rates[0]) ** 2 == pytest.approx(
+        np.linalg.det(np.array(end.recurrent, dtype=float)), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"digits": 4}, ValueError, "digits must be from 5"),
+        ({"max_steps": 0}, ValueError, "max_steps must be >= 1"),
+        ({"max_seconds": 0}, ValueError, "max_seconds must be > 0"),
+        ({"tau_max": 1.5}, TypeError, "tau_max must be exact"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        dense_escape_time(pair("8"), **arguments)
