@@ -46,6 +46,7 @@ LOOK_EVERY = 25  # accepted steps between looks for a minimum
 SLOW = 1e-2  # such a look is worth it where tau |grad J|^2 is below this part of what is missing of the drop
 FLAT = 1e-7  # of the largest curvature: below it a direction may as well be flat
 LEFT = 1e-8  # of what is missing of the drop, what the flow may still fall at a minimum
+ROUNDING = 1e-12  # of the gradient
 RESOLVED = 1e-11  # of the target's norm: a smaller drop drowns in the rounding of J
 LATEST = 10**300  # of tau in float64
 TRIALS = 30  # of shorter steps, where W leaves the Hurwitz matrices
@@ -242,8 +243,8 @@ def _run(landscape: DenseLandscape, tolerance: float, limits: _Limits, watch: Wa
     if watch:
         watch(tau, theta, dropped)
     for solver in _steps(landscape, tolerance):
-        if solver is None:
-            return end(Outcome.failed, "LSODA gave up: float64 does not resolve the flow to the tolerance")
+        if isinstance(solver, str):
+            return end(Outcome.failed, solver)
         tau, theta = solver.t, solver.y.copy()
         dropped, steps = landscape.drop(theta), steps + 1
         if escaped := dropped > target:
@@ -271,8 +272,8 @@ def _locate(landscape: DenseLandscape, solver: LSODA, target: float) -> tuple[fl
     return float(tau), np.asarray(inside(tau))
 
 
-def _steps(landscape: DenseLandscape, tolerance: float) -> Iterator[LSODA | None]:
-    """The solver after each accepted step; None, and the end, where it gives up."""
+def _steps(landscape: DenseLandscape, tolerance: float) -> Iterator[LSODA | str]:
+    """The solver after each accepted step; at last, where it gives up, why."""
 
     def descent(tau: float, theta: Array) -> Array:
         return -landscape.gradient(theta)
@@ -293,10 +294,11 @@ def _steps(landscape: DenseLandscape, tolerance: float) -> Iterator[LSODA | None
             current = solver(tau, theta, first)
             continue
         if current.status != "running":
-            break
+            yield "LSODA gave up: float64 does not resolve the flow to the tolerance"
+            return
         trials = 0
         yield current
-    yield None
+    yield "the flow keeps leaving the Hurwitz matrices, however short the step"
 
 
 def _minimum(landscape: DenseLandscape, tau: float, theta: Array, missing: float) -> str | None:
@@ -308,15 +310,15 @@ def _minimum(landscape: DenseLandscape, tau: float, theta: Array, missing: float
     try:
         hessian = across.T @ landscape.hessian(theta) @ across
         values, vectors = np.linalg.eigh(hessian)
-        if not float(values[0]) > FLAT * float(values[-1]):
+        if not values[0] > FLAT * values[-1]:
             return None
         slope = vectors.T @ (across.T @ gradient)
         left = (slope**2 / values).sum() / 2
         after = landscape.gradient(theta - across @ (vectors @ (slope / values)))
     except NotHurwitz:
         return None
-    size = np.linalg.norm(gradient)
-    if left > LEFT * missing or np.linalg.norm(after) > max(0.1 * size, 1e-12):
+    size, smaller = float(np.linalg.norm(gradient)), float(np.linalg.norm(after))
+    if left > LEFT * missing or smaller > max(0.1 * size, ROUNDING):
         return None
     found = f"|grad J| = {size:.2g}, least curvature {values[0]:.2g} across the similarities"
     return f"{Outcome.stationary.value}: {found}, at most about {left:.2g} still to fall, {missing:.2g} missing"
@@ -330,7 +332,7 @@ def _orthogonal_to_orbit(landscape: DenseLandscape, theta: Array) -> Array:
         np.concatenate((-X.T @ c, (X @ W - W @ X).ravel(), (X @ U).ravel())) for X in np.eye(m * m).reshape(-1, m, m)
     ]
     left, sizes, _ = np.linalg.svd(np.array(changes).T)
-    rank = np.linalg.matrix_rank(np.diag(sizes), tol=1e-10 * float(sizes[0]))
+    rank = int((sizes > 1e-10 * sizes[0]).sum())
     return np.asarray(left[:, rank:])
 
 

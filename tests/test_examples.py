@@ -32,3 +32,20 @@ def test_the_exponent_of_the_slow_flow_is_twice_the_rate():
     # Rejects a prefactor L^-1 or L^-3, which would leave 2/L: 0.0125 at L = 160.
     assert growth[-1] == pytest.approx(1.4, abs=1e-3)
     assert all(before < after for before, after in pairwise(growth))
+
+
+def test_a_kernel_of_ones_own_is_a_line_or_a_class():
+    by_line, by_class = (line.split("=")[1].strip() for line in run("own_kernel").splitlines())
+    assert by_line == by_class == "28.00569310"  # SciPy's DOP853 on quadrature of the definition: 28.0056931
+
+
+def test_a_critical_point_meets_its_target():
+    pairs = [line.split()[2::3] for line in run("critical_points").splitlines() if "R" in line]
+    assert len(pairs) == 4 and all(found == wanted for found, wanted in pairs)
+
+
+def test_a_complex_pair_of_rates_goes_where_real_rates_run_away():
+    printed = run("complex_pair")
+    assert "real rates: runaway" in printed and "dense W: escaped" in printed and "further on: stationary" in printed
+    real, dense = (float(line.rsplit("J = ", 1)[1]) for line in printed.splitlines() if ", J = " in line)
+    assert dense < real / 5

@@ -338,22 +338,23 @@ class DenseProblem:
 
 
 def statements() -> tuple[Statement, ...]:
-    """(H2)-(H5) and (M7) for any width m and any number of inputs d, for display."""
+    """(H2)-(H5) and (M7) for any width m and any number of inputs d, for display; T = inf."""
     m, d = sp.symbols("m d", integer=True, positive=True)
     W, P, Q, Z = (sp.MatrixSymbol(name, m, m) for name in "WPQZ")
     U, Y = (sp.MatrixSymbol(name, m, d) for name in "UY")
-    c, X = (sp.MatrixSymbol(name, m, 1) for name in "cX")
-    J, norm = sp.MatrixSymbol("J", 1, 1), sp.MatrixSymbol(r"\left\|\rho\right\|^2", 1, 1)
-    nothing, s, eigenvalue = sp.ZeroMatrix(m, m), sp.Symbol("s"), sp.Symbol("lambda")
-    network, wanted = sp.Function(r"\hat{R}"), sp.Function("R")
+    c, X, b = sp.MatrixSymbol("c", m, 1), sp.MatrixSymbol("X", m, 1), sp.MatrixSymbol("b", 1, d)
+    J, s, eigenvalue, nothing = sp.Symbol("J"), sp.Symbol("s"), sp.Symbol("lambda"), sp.ZeroMatrix(m, m)
+    network, wanted, rho = sp.Function("Rhat"), sp.Function("R"), sp.Function("rho")
+    norm = sp.Integral(sp.Abs(rho(t)) ** 2, (t, 0, sp.oo))
+    by = lambda weights: sp.Derivative(J, weights, evaluate=False)
     slope = lambda R: sp.Subs(sp.Derivative(R(s), s), s, -eigenvalue)
     return (
         Statement("Gramian", W * P + P * W.T + U * U.T, nothing, "H2"),
         Statement("dual Gramian", W.T * Q + Q * W + c * c.T, nothing, "H3"),
-        Statement("loss", J, c.T * P * c - 2 * c.T * X + norm, "H4"),
-        Statement("gradient", sp.Symbol(r"\partial J/\partial c"), 2 * (P * c - X), "H5"),
-        Statement("gradient", sp.Symbol(r"\partial J/\partial U"), 2 * (Q * U - Y), "H5"),
-        Statement("gradient", sp.Symbol(r"\partial J/\partial W"), 2 * (Q * P - Z), "H5"),
+        Statement("loss", J - norm, c.T * P * c - 2 * c.T * X, "H4"),
+        Statement("gradient", by(c), 2 * (P * c - X), "H5"),
+        Statement("gradient", by(U), 2 * (Q * U - Y), "H5"),
+        Statement("gradient", by(W), 2 * (Q * P - Z), "H5"),
         Statement("stationary point", network(-eigenvalue), wanted(-eigenvalue), "M7"),
-        Statement("stationary point", slope(network), slope(wanted), "M7"),
+        Statement("stationary point", slope(network) * b.T, slope(wanted) * b.T, "M7"),
     )

@@ -135,7 +135,8 @@ class Problem:
         if not isinstance(self.parametrisation, Parametrisation):
             raise TypeError(f"parametrisation must be a Parametrisation, got {self.parametrisation!r}")
         object.__setattr__(self, "drop", positive(self.drop, "drop", "for the loss to fall by it"))
-        numbers_only(self.target, [*self.start.amplitudes, *self.start.rates, self.drop])
+        form = [getattr(self.parametrisation, each.name) for each in fields(self.parametrisation)]
+        numbers_only(self.target, [*self.start.amplitudes, *self.start.rates, self.drop, *form])
         object.__setattr__(self, "horizon", horizon_of(self.horizon, self.target))
         for i, term in enumerate(self.target.terms):
             if term.input != 1:

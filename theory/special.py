@@ -42,6 +42,8 @@ from sympy.core.function import ArgumentIndexError
 class MomentBase(sp.Function):
     """A moment with the arguments (n, s, ...), differentiated by (S1). (SymPy's printers heed bases so named.)"""
 
+    is_commutative = True  # SymPy would ask the density of a Moment, and the identity t -> t has no answer
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         n, *rest = self.args
         if argindex != 2:
@@ -106,7 +108,10 @@ class ExponentialMoment(MomentBase):
         return (n * ExponentialMoment(n - 1, s, T).explicit() - T**n * sp.exp(-s * T)) / s  # (S3)
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        return _raised(printer.doprint(self.explicit()), exp)
+        explicit = self.explicit()
+        shown = printer.doprint(explicit)
+        bare = exp is not None or not explicit.is_Add  # a sum may stand in a product, and SymPy would not know
+        return _raised(shown if bare else rf"\left({shown}\right)", exp)
 
 
 class DividedMoment(MomentBase):

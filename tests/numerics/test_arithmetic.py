@@ -1,5 +1,7 @@
 """Three arithmetics behind one interface: exact rationals, private precision, moments that do not cancel."""
 
+from fractions import Fraction
+
 import flint
 import mpmath
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.compiling import bind
+from oracles import laplace_by_quadrature
 from strategies import LAGS, WIDTHS
-from theory.special import GaussianMoment
+from theory.special import GaussianMoment, PowerMoment
 from tolerances import agree, encloses, working
 
 ARITHMETICS = [Float64(), Mpmath(60), Arb(60)]
@@ -128,6 +131,35 @@ def test_moments_of_many_points_at_once():
         alone = [bind((s,), [GaussianMoment(1, s, 2, 1)], arithmetic)(np.float64(point))[0] for point in points.flat]
     assert together.shape == (2, 2)
     assert together.ravel() == pytest.approx(np.array(alone), rel=1e-15)
+
+
+def power_moment(arithmetic, n, at, p):
+    with arithmetic.working():
+        return bind((s,), [PowerMoment(n, s, sp.Rational(p))], arithmetic)(arithmetic.array([sp.Rational(at)]))[
+            0
+        ].item()
+
+
+@pytest.mark.parametrize("p", ["3/2", "8/3", "21/20", "4"])
+@pytest.mark.parametrize("at", ["1/1000", "1/3", "1", "121/3", "400"])
+def test_power_moments_are_the_integrals_they_claim_to_be(at, p):
+    # At s = 40 Tricomi's function is a difference of numbers 1e17 times its size: that must cost no digit of a ball
+    # whose s and p are no binary fractions. mpmath gets there by itself, float64 by quadrature.
+    term = ("power-law", Fraction(1), Fraction(p) - 1)
+    for n in range(3):
+        direct = laplace_by_quadrature([term], Fraction(at), n)
+        assert agree(power_moment(ARITHMETICS[2], n, at, p), direct, digits=40)
+        assert agree(power_moment(ARITHMETICS[0], n, at, p), direct, digits=12)
+    assert agree(power_moment(ARITHMETICS[1], 1, at, p), laplace_by_quadrature([term], Fraction(at), 1), digits=40)
+
+
+def test_a_power_moment_of_a_wide_ball_contains_those_of_its_points():
+    arithmetic = Arb(30)
+    with arithmetic.working():
+        wide = arithmetic.functions["PowerMoment"](1, flint.arb(2, "0.1"), flint.arb("1.5", "0.01"))
+        for at, p in (("1.9", "1.49"), ("2", "1.5"), ("2.1", "1.51"), ("1.9", "1.51")):
+            assert wide.contains(arithmetic.functions["PowerMoment"](1, flint.arb(at), flint.arb(p)).mid())
+        assert wide.rad() < 0.1
 
 
 def test_a_ball_moment_contains_the_exact_one():

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.compiling import bind, compiled, evaluate
-from theory.special import GaussianMoment
+from theory.special import ExponentialMoment, GaussianMoment, Moment
 from tolerances import agree
 
 x, y = sp.symbols("x y", positive=True)
 THIRD = sp.Rational(1, 3)
+ARB = Arb(50)
 LEAVES = st.sampled_from([x, y, sp.Integer(2), sp.Integer(-3), THIRD, sp.Rational(-7, 5), sp.pi, sp.sqrt(2), sp.E])
 
 
@@ -112,6 +113,47 @@ def test_global_precision_is_left_alone():
         with arithmetic.working():
             evaluate(sp.pi / 3, arithmetic)
         assert (mpmath.mp.prec, flint.ctx.prec) == before
+
+
+def test_a_piecewise_function_takes_numbers_and_arrays():
+    hat = sp.Piecewise((x / 3, (x >= 1) & (x <= 2)), (sp.exp(-x), x > 4), (0, True))
+    points = ["1/2", "1", "3/2", "2", "3", "5"]
+    expected = [hat.subs(x, sp.Rational(each)) for each in points]
+    for arithmetic in (Float64(), Mpmath(40), Arb(40)):
+        digits = 14 if arithmetic.name == "float64" else 38
+        with arithmetic.working():
+            function = bind((x,), [hat], arithmetic)
+            for at, wanted in zip(points, expected, strict=True):
+                assert agree(function(arithmetic.number(sp.Rational(at)))[0], wanted, digits)
+    (table,) = bind((x,), [hat], Float64())(np.array([float(sp.Rational(each)) for each in points]))
+    assert table == pytest.approx(np.array([float(each) for each in expected]))
+
+
+def test_a_horizon_that_is_an_integer_stays_exact():
+    moment = ExponentialMoment(2, x, sp.Integer(5))  # 5^3/3 once was a float inside sixty digits
+    exact = moment.explicit().subs(x, sp.Rational(1, 30))
+    for arithmetic in (Mpmath(60), Arb(60)):
+        assert agree(value(moment, arithmetic, at=("1/30", "1")), sp.N(exact, 70), digits=50)
+
+
+def test_moments_of_one_density_share_its_rule():
+    density = sp.Lambda(y, 1 / (1 + y))
+    moments = [Moment(n, x, density, sp.Integer(0), sp.Integer(2)) for n in range(3)]
+    program = compiled((x,), (*moments, Moment(0, x, density, sp.Integer(0), sp.Integer(3))))
+    assert len(program.moments) == 2
+    with ARB.working():
+        zeroth, first = bind((x,), moments[:2], ARB)(ARB.number(THIRD))
+        both = zeroth + first  # int_0^2 (1 + t)/(1 + t) e^{-t/3} dt
+    assert agree(both, 3 * (1 - sp.exp(-sp.Rational(2, 3))), digits=45)
+
+
+def test_a_moment_without_free_symbols_is_a_constant():
+    moment = Moment(1, THIRD, sp.Lambda(x, x), sp.Integer(0), sp.Integer(1))
+    exact = sp.integrate(x**2 * sp.exp(-x / 3), (x, 0, 1))  # SymPy trips over a product with the identity Lambda(t, t)
+    for arithmetic, digits in ((Float64(), 13), (Mpmath(50), 45), (ARB, 45)):
+        with arithmetic.working():
+            assert agree(evaluate(moment, arithmetic), exact, digits)
+            assert agree(bind((y,), [y * moment], arithmetic)(arithmetic.number(1))[0], exact, digits)
 
 
 def test_constant_moments_in_float64():

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 from numerics.dense_flow import DenseState, dense_escape_time, dense_trajectory
 from numerics.escape import Outcome, escape_time
-from numerics.gramian import DenseLandscape
+from numerics.gramian import DenseLandscape, NotHurwitz
 from theory.dense import DenseProblem, DenseRNN
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
@@ -183,6 +183,34 @@ def test_other_ends():
     assert faint.outcome is Outcome.failed
     assert "float64 does not resolve" in faint.reason
     assert dense_trajectory(pair("14"), max_steps=20).drop[-1] > 0
+
+
+@pytest.mark.parametrize(("refused", "outcome"), [(range(60, 64), Outcome.escaped), (range(60, 10**9), Outcome.failed)])
+def test_a_trial_outside_the_hurwitz_matrices_is_tried_again_shorter(monkeypatch, refused, outcome):
+    calls, gradient = [], DenseLandscape.gradient
+
+    def reluctant(self, theta):
+        calls.append(None)
+        if len(calls) in refused:
+            raise NotHurwitz
+        return gradient(self, theta)
+
+    expected = float(dense_escape_time(pair("8"), digits=6).tau)
+    monkeypatch.setattr(DenseLandscape, "gradient", reluctant)
+    found = dense_escape_time(pair("8"), digits=6)
+    assert found.outcome is outcome
+    if outcome is Outcome.escaped:
+        assert float(found.tau) == pytest.approx(expected, rel=1e-5)
+    else:
+        assert "keeps leaving the Hurwitz matrices" in found.reason
+
+
+def test_a_steep_start_is_no_trouble():
+    """Rate 1e-3: |grad J| = 1e6, and the escape comes after 4e-13; dJ/dtau = -|grad J|^2 hardly changes until then."""
+    slow = DenseProblem(Target([Exponential()]), DenseRNN([["-1/1000"]], [["1"]], ["1"]), "0.1")
+    landscape = DenseLandscape(slow)
+    speed = (landscape.gradient(landscape.start) ** 2).sum()
+    assert float(dense_escape_time(slow, digits=6).tau) == pytest.approx(0.1 / speed, rel=1e-3)
 
 
 def test_a_horizon_before_the_bump_leaves_nothing_to_learn():

@@ -65,7 +65,7 @@ def at_horizon(problem, horizon):
     return Problem(problem.target, problem.start, problem.drop, horizon)
 
 
-@settings(max_examples=4, derandomize=True)
+@settings(max_examples=3, derandomize=True)
 @given(states() | states(problems_at_any_horizon()))
 @example((PAIR, (Fraction(0),) * 4))
 @example((at_horizon(PAIR, "7"), (Fraction(1, 30), Fraction(0), Fraction(-1, 20), Fraction(1, 7))))

@@ -16,7 +16,8 @@ TINY = Fraction(1, 10**12)
 JUST_BELOW, JUST_ABOVE = Fraction(999, 1000), Fraction(1001, 1000)  # of a border between two ways to compute
 SLOWNESS = [TINY, Fraction(3, 1000), JUST_BELOW, JUST_ABOVE, Fraction(2), Fraction(17, 5), Fraction(1000)]  # s T
 SPLITS = [Fraction(0), Fraction(1, 10**30), Fraction(1, 1000), Fraction(1, 3), JUST_BELOW, JUST_ABOVE, Fraction(20)]
-PAIRS = [(x, sign * y) for x in SLOWNESS for y in SPLITS for sign in (1, -1) if x + sign * y > 0]
+SOME = [TINY, Fraction(3, 1000), JUST_BELOW, Fraction(17, 5), Fraction(1000)]
+PAIRS = [(x, sign * y) for x in SOME for y in SPLITS for sign in (1, -1) if x + sign * y > 0]
 PAIRS += [(Fraction(1000), Fraction(-999)), (Fraction(3), Fraction(-2)), (TINY, Fraction(1000))]
 
 

@@ -5,9 +5,10 @@ import sympy as sp
 
 from theory import landscape
 from theory.landscape import F0, F1, F2, K0, K1, K2, a, a_j
+from theory.special import ExponentialMoment
 
 WIDTH = 2
-t, s = sp.symbols("t s", positive=True)
+t, s, T = sp.symbols("t s T", positive=True)
 amplitudes = sp.symbols("a_1:3", real=True)
 rates = sp.symbols("w_1:3", positive=True)
 
@@ -79,3 +80,44 @@ def test_the_gradient_that_is_displayed_is_its_gradient():
 
 def test_overlap_of_exponentials_at_any_argument():
     assert landscape.overlap_of_exponentials(s + 1) == 1 / (s + 1)
+    assert landscape.overlap_of_exponentials(sp.Integer(0), T) == T
+    assert same(landscape.overlap_of_exponentials(s + 1, T).explicit(), (1 - sp.exp(-(s + 1) * T)) / (s + 1))
+
+
+NUMBERS = {
+    amplitudes[0]: 2,
+    amplitudes[1]: sp.Rational(-1, 3),
+    rates[0]: sp.Rational(5, 4),
+    rates[1]: sp.Rational(1, 7),
+}
+
+
+def until_T(function):
+    """int_0^T dt at T = 7/2, of an expression in t, as a number."""
+    return sp.integrate(sp.expand(function.subs(NUMBERS)), (t, 0, sp.Rational(7, 2)))
+
+
+def written(expression):
+    """Moments in closed form, at the numbers and T = 7/2."""
+    plain = expression.replace(ExponentialMoment, lambda *arguments: ExponentialMoment(*arguments).explicit())
+    return plain.doit().subs(NUMBERS).subs(T, sp.Rational(7, 2))
+
+
+def test_the_loss_that_is_displayed_at_a_finite_horizon_is_the_integral():
+    target = {landscape.rho: sp.Lambda(s, sp.exp(-s)), landscape.R: sp.Lambda(s, ExponentialMoment(0, s + 1, T))}
+    right = landscape.loss(T).right.subs(landscape.m, WIDTH)
+    for function, known in target.items():
+        right = right.replace(function, known)
+    right = right.doit().subs({landscape.A[i + 1]: amplitudes[i] for i in range(WIDTH)})
+    right = right.subs({landscape.W[i + 1]: rates[i] for i in range(WIDTH)})
+    assert abs(sp.N(written(right) - until_T(ERROR**2), 30)) < 1e-28  # rejects int rho^2 over an infinite horizon
+
+
+def test_the_gradient_that_is_displayed_at_a_finite_horizon_is_its_gradient():
+    for statement, parameters in zip(landscape.gradient(T), (amplitudes, rates), strict=True):
+        right = statement.right.subs(landscape.k, WIDTH).subs(landscape.m, WIDTH)
+        right = right.replace(landscape.R, sp.Lambda(s, ExponentialMoment(0, s + 1, T))).doit()
+        right = right.subs({landscape.A[i + 1]: amplitudes[i] for i in range(WIDTH)})
+        right = right.subs({landscape.W[i + 1]: rates[i] for i in range(WIDTH)})
+        direct = until_T(sp.diff(ERROR**2, parameters[-1]))
+        assert abs(sp.N(written(right) - direct, 30)) < 1e-28  # K' of T = inf is off in the first digit

@@ -147,3 +147,96 @@ def test_float64_is_not_compared_with_itself(computed, digits):
     assert native.arithmetic == "float64"
     rows = checks(study, replace(result, cells=(changed(cell, escape=native),)), ())
     assert not named(rows, "escape time", "float64")
+
+
+SHIPPED = {  # what every cell must have, beside loss and gradient
+    "airy": {"escape time", "order in eta"},
+    "box": {"escape time", "order in eta"},
+    "coincided": {"escape time"},
+    "dense": {"escape time", "order in eta", "loss at the start"},
+    "finite-horizon": {"escape time", "order in dt"},
+    "power-law": {"escape time", "order in dt"},
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_first_cell_of_every_shipped_study_passes_its_checks(name):
+    study = load(name)
+    study = replace(study, cells=study.cells[:1])
+    result = run(study)
+    rows = checks(study, result, simulate(result))
+    assert all(row.passed for row in rows), [row for row in rows if not row.passed]
+    assert {row.name for row in rows} > SHIPPED[name] - ({"escape time"} if name == "coincided" else set())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_passes_its_checks(name):
+    study = load(name)
+    result = run(study)
+    rows = checks(study, result, simulate(result))
+    assert all(row.passed for row in rows), [row for row in rows if not row.passed]
+    assert {row.name for row in rows} > SHIPPED[name]
+    assert all(cell.escape.tau for cell in result.cells)
+
+
+def study_of(text, folder):
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return load(str(path))
+
+
+def test_the_parametrised_flow_is_what_training_in_v_does(tmp_path):
+    values = '["exp", "softplus", {a = "1", b = "1/2"}]'
+    swept = STUDY.replace('"target.terms.1.lag" = ["8", "20"]', f'"start.parametrisation" = {values}')
+    study = study_of(swept, tmp_path)
+    result = run(study)
+    rows = checks(study, result, simulate(result))
+    assert len(named(rows, "escape time", "gradient descent")) == 3
+    assert all(row.passed for row in rows), [row for row in rows if not row.passed]
+
+
+def test_a_minimum_satisfies_the_critical_point_conditions_and_a_point_beside_it_does_not(tmp_path):
+    text = STUDY.replace('drop = "0.05"', 'drop = "0.4"').replace('["8", "20"]', '["12"]')
+    study = study_of(text, tmp_path)
+    result = run(study)
+    (cell,) = result.cells
+    assert cell.outcome == "stationary"
+    assert named(checks(study, result, ()), "critical point, worst condition (M7)", "zero")[0].passed
+    minimum = cell.escape.minimum
+    moved = replace(minimum, rates=(str(float(minimum.rates[0]) * (1 + 1e-9)), minimum.rates[1]))
+    beside = replace(result, cells=(changed(cell, escape=replace(cell.escape, minimum=moved)),))
+    assert not named(checks(study, beside, ()), "critical point, worst condition (M7)", "zero")[0].passed
+
+
+@pytest.mark.slow
+def test_the_law_of_coincided_starts_is_compared_where_it_is_trusted():
+    study = load("coincided")
+    study = replace(study, cells=study.cells[1:3])  # L = 16, 20
+    result = run(study)
+    (row,) = named(checks(study, result, ()), "escape time", "M15")
+    assert row.cell == "lag = 20" and row.passed
+    wrong = Answer(str(float(result.cells[1].coincided.value) * 1.2), "estimated", 6)
+    rows = checks(study, replace(result, cells=(changed(result.cells[1], coincided=wrong),)), ())
+    assert not named(rows, "escape time", "M15")[0].passed
+
+
+def test_dense_rows_can_fail(monkeypatch):
+    study = load("dense")
+    study = replace(study, cells=study.cells[:1])
+    result = run(study)
+    honest = verify.compare.DenseLandscape.gain_and_gradient
+
+    def wrong(surface, theta):
+        gain, gradient = honest(surface, theta)
+        return gain * (1 + 1e-9), gradient * (1 + 1e-4)
+
+    monkeypatch.setattr(verify.compare.DenseLandscape, "gain_and_gradient", wrong)
+    assert [row.passed for row in checks(study, result, ())] == [False, False]
+
+
+def test_jumps_off_the_grid_of_time_steps_are_not_simulated(tmp_path):
+    text = STUDY.replace('{kind = "gaussian", lag = "8"}', '{kind = "box", lag = "8"}').replace('"20"', '"8.1"')
+    simulations = simulate(run(study_of(text, tmp_path)))
+    assert simulations[0].found is not None
+    assert "at 81/10, off the grid of dt = 1/5; take a dt that divides it" in simulations[1].reason
