@@ -173,11 +173,14 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
     assert "stationary" in capsys.readouterr().out
 
 
+SHIPPED = ["airy", "box", "coincided", "dense", "finite-horizon", "pair", "power-law"]
+
+
 def test_studies_are_listed(capsys):
     assert main(["studies"]) == 0
     assert "coincided" in capsys.readouterr().out
     assert main(["studies", "--json"]) == 0
-    assert [each["name"] for each in json.loads(capsys.readouterr().out)["studies"]] == ["default", "coincided", "pair"]
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)["studies"]] == ["default", *SHIPPED]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
