@@ -140,7 +140,8 @@ class Mpmath:
         self.context = mpmath.mp.clone()
         self.context.dps = digits
         ctx = self.context
-        self.functions = {name: _elementwise(getattr(ctx, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")}
+        names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")
+        self.functions = {name: _elementwise(getattr(ctx, name)) for name in names}
         self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _where}
         self.functions |= {"power": _elementwise(lambda x, p: x**p, 2)}
 
@@ -196,8 +197,8 @@ class Arb:
         self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _where}
         self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
         divided = partial(divided_moment, self._exponential, arb.exp, digits, arb(0, 1))
-        moments = {"ExponentialMoment": (self._exponential, 3), "DividedMoment": (divided, 4), "PowerMoment": (self._power_law, 3)}
-        self.functions |= {name: _elementwise(*each) for name, each in moments.items()}
+        self.functions |= {"ExponentialMoment": _elementwise(self._exponential, 3)}
+        self.functions |= {"DividedMoment": _elementwise(divided, 4), "PowerMoment": _elementwise(self._power_law, 3)}
         self._midpoint = np.frompyfunc(flint.arb.mid, 1, 1)
 
     def number(self, exact: sp.Rational | int) -> Any:

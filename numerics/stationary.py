@@ -32,6 +32,7 @@ from numerics.landscape import Landscape
 from theory.rnn import LinearRNN
 
 MERGED = 1e-6  # relative distance of rates
+CANCELLING = 100  # times their sum, from which on amplitudes belong to a runaway
 FLAT = 1e-9  # of the diagonally scaled Hessian
 
 @dataclass(frozen=True)
@@ -135,16 +136,20 @@ def merged_trap(landscape: Landscape, z: Array) -> Minimum | None:
 
 
 def have_merged(a: Array, w: Array) -> bool:
-    """Whether units of one sign share a rate, to 1e-6."""
+    """Whether units share a rate, to 1e-6."""
     return len(_groups(a, w)) < len(w)
 
 
 def _groups(a: Array, w: Array) -> list[list[int]]:
-    """Units gathered by rate: neighbours within 1e-6 of each other, with amplitudes of one sign, are together."""
+    """Units gathered by rate: neighbours within 1e-6 of each other are together, unless their amplitudes cancel.
+
+    Amplitudes that nearly cancel are those of a runaway, a derivative by the rate and no merged unit.
+    """
     groups: list[list[int]] = []
     for i in sorted(range(len(w)), key=lambda unit: float(w[unit])):
         last = groups[-1][-1] if groups else i
-        near = abs(float((w[i] - w[last]) / w[i])) < MERGED and float(a[i]) * float(a[last]) > 0
+        larger = max(abs(float(a[i])), abs(float(a[last])))
+        near = abs(float((w[i] - w[last]) / w[i])) < MERGED and larger < CANCELLING * abs(float(a[i] + a[last]))
         if groups and near:
             groups[-1].append(i)
         else:

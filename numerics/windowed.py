@@ -7,8 +7,9 @@ r"""Exponential moments over a finite horizon, and their divided differences, wi
 
 (W1) is entire in s: no 0/0 at s = 0, where the closed forms have one. (W2) is stable for (s + beta) T >= 1 and loses a
 factor of ((s + beta) T)^{n+2} below; there the difference itself serves where |beta| T >= 1, and (W3), the series of
-(1 - e^{-beta t})/beta under the integral, where it is not. q = (e^{-sT} - e^{-(s+beta)T})/beta where |beta| T >= 1, since
-K(beta) may overflow. (W1) is the integral representation of 1F1 (DLMF 13.4.1, cited second-hand); (W3) derived here.
+(1 - e^{-beta t})/beta under the integral, where it is not. q = (e^{-sT} - e^{-(s+beta)T})/beta where |beta| T >= 1,
+since K(beta) may overflow. (W1) is the integral representation of 1F1 (DLMF 13.4.1, cited second-hand); (W3) derived
+here.
 
 One algorithm in terms of E_n serves mpmath and Arb; float64 has its own E_n and is vectorised where (W2) serves.
 """

@@ -23,6 +23,7 @@ s = sp.Symbol("s", positive=True)
 
 
 @BY_NAME
+@settings(max_examples=30)
 @given(fraction=st.fractions())
 def test_a_rational_is_rounded_once(arithmetic, fraction):
     with arithmetic.working():
@@ -87,7 +88,7 @@ def moments(arithmetic, at, lag, width):
         return [np.asarray(moment).item() for moment in bind(MOMENT_ARGUMENTS, MOMENTS, arithmetic)(*values)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(at=st.fractions(0, 50, max_denominator=8), lag=LAGS, width=WIDTHS)
 def test_moments_agree_in_all_arithmetics(at, lag, width):
     balls = moments(Arb(120), at, lag, width)

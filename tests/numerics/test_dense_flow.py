@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 from scipy.integrate import solve_ivp
 
+from numerics import dense_flow
 from numerics.dense_flow import DenseState, dense_escape_time, dense_trajectory
 from numerics.escape import Outcome, escape_time
 from numerics.gramian import DenseLandscape, NotHurwitz
@@ -65,6 +66,7 @@ def test_escape_time_is_the_limit_of_gradient_descent():
     found = dense_escape_time(pair("8"))
     assert found.outcome is Outcome.escaped
     assert found.digits == len(found.tau.replace(".", "")) == 8
+    assert [float(rate) for rate in found.end.rates] == pytest.approx([0.40, 1.06], abs=0.01)  # by rising rate
     coarse, fine = descend(0.04, 0.05), descend(0.02, 0.05)
     tau = float(found.tau)
     assert 1.9 < (coarse - tau) / (fine - tau) < 2.1  # first order in the step
@@ -89,6 +91,26 @@ def test_escape_time_is_that_of_another_integrator_on_the_definition():
         atol=1e-11,
     )
     assert float(dense_escape_time(pair("8"), digits=9).tau) == pytest.approx(oracle.t_events[0][0], rel=3e-8)
+
+
+def test_no_more_digits_are_claimed_than_two_runs_share():
+    """The reference is by DOP853 and Radau at rtol 1e-11 on this landscape: 4.581894676184 and 4.581894676185."""
+    found = dense_escape_time(pair("8"), digits=12)
+    assert found.digits in (9, 10)
+    assert float(found.tau) == pytest.approx(4.5818946761845, rel=2 * 10.0**-found.digits)
+
+
+def test_digits_are_those_of_the_best_pair(monkeypatch):
+    """An integrator whose errors fall like the cube root of its tolerance: five digits between the last two runs."""
+
+    def poor(landscape, tolerance, limits, watch=None):
+        tau = 3 * (1 + 0.02 * tolerance ** (1 / 3))
+        return dense_flow._Run(Outcome.escaped, "", tau, landscape.start, 0.05, 10)
+
+    monkeypatch.setattr(dense_flow, "_run", poor)
+    found = dense_escape_time(pair("8"), digits=10)
+    assert found.digits == 5  # 0.02 (1e-12)^(1/3) (1 - 10^(-1/3)) = 1.07e-6
+    assert found.tau == "3.0000"
 
 
 def test_orthogonal_change_of_the_units_changes_no_escape_time():
@@ -158,9 +180,19 @@ def test_a_minimum_short_of_the_drop_is_recognised():
     # m = d = 1: J depends on c u and W only, so this is the minimum of the diagonal network
     diagonal = escape_time(Problem(bump("8"), LinearRNN([(1, 1)]), "0.05"), digits=6)
     assert diagonal.outcome is Outcome.stationary
-    assert float(found.end.drop) == pytest.approx(diagonal.minimum.drop, rel=0.01)
+    assert float(found.end.drop) == pytest.approx(diagonal.minimum.drop, rel=1e-6)
     assert isinstance(found.end, DenseState)
-    assert float(found.end.rates[0]) == pytest.approx(float(diagonal.minimum.rates[0]), rel=0.05)
+    assert float(found.end.rates[0]) == pytest.approx(float(diagonal.minimum.rates[0]), rel=1e-3)
+
+
+def test_a_saddle_is_no_minimum():
+    """At c = U = 0 the Hessian couples c and U with both signs; beside it the flow leaves, on it it stays."""
+    quiet = DenseProblem(Target([Exponential()]), DenseRNN([["-1"]], [["1e-7"]], ["1e-7"]), "0.1")
+    assert dense_escape_time(quiet, digits=10).outcome is Outcome.escaped
+    silent = DenseProblem(Target([Exponential()]), DenseRNN([["-1"]], [["0"]], ["0"]), "0.1")
+    found = dense_escape_time(silent)
+    assert found.outcome is Outcome.stationary
+    assert found.reason == "the gradient is zero at the start; the flow stays there and never escapes"
 
 
 def test_a_plateau_is_no_minimum():
@@ -183,6 +215,7 @@ def test_other_ends():
     assert faint.outcome is Outcome.failed
     assert "float64 does not resolve" in faint.reason
     assert dense_trajectory(pair("14"), max_steps=20).drop[-1] > 0
+    assert dense_trajectory(pair("8", "100")).drop.tolist() == [0]
 
 
 @pytest.mark.parametrize(("refused", "outcome"), [(range(60, 64), Outcome.escaped), (range(60, 10**9), Outcome.failed)])

@@ -68,7 +68,7 @@ def test_loss_and_gradient_are_those_of_the_definition(name):
 def test_an_algebraic_tail_is_followed_to_its_end():
     """(1+t)^{-3/2} on [0, inf) against its transform by Arb; to stop where the density itself is 1e-17 is never."""
     landscape = DenseLandscape(DenseProblem(Target([PowerLaw(omega="1/2")]), DenseRNN([[-1]], [[1]], [1]), "0.1"))
-    for rate in (2.0, 0.05):
+    for rate in (2.0, 1.2, 0.9, 0.6, 0.3, 0.05):
         ours = landscape.target_transform(0, np.array([[-rate]]), rate)[0, 0]
         theirs = sp.N(sp.exp(rate) * sp.expint(sp.Rational(3, 2), sp.Float(rate, 30)), 20)
         assert ours == pytest.approx(float(theirs), rel=1e-13)
@@ -168,6 +168,14 @@ def test_transfer_conditions_hold_at_a_minimum_and_nowhere_else(horizon):
         assert each.eigenvalue.imag >= 0
         assert each.value < 1e-5
         assert each.slope < 1e-5
+
+
+def test_hidden_eigenvalues_have_no_transfer_condition():
+    spare = DenseRNN([["-1", "0"], ["0", "-0.7"]], [["1"], ["1"]], ["1", "0"])
+    landscape = DenseLandscape(DenseProblem(Target([Exponential("2")]), spare, "0.1"))
+    (found,) = landscape.transfer_residuals(landscape.start)
+    assert found.eigenvalue == -1
+    assert found.value == found.slope == pytest.approx(0.5)  # the network has half of the target
 
 
 def test_outside_the_hurwitz_matrices():

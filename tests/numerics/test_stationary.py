@@ -8,11 +8,14 @@ import pytest
 import sympy as sp
 from scipy.integrate import quad
 from scipy.optimize import minimize
+from scipy.special import airy
 
 from numerics.arithmetic import Arb
+from numerics.escape import escape_time
 from numerics.landscape import Landscape
+from numerics.run import Outcome
 from numerics.stationary import merged_trap, might_trap, trap
-from theory.kernels import Exponential, Gaussian
+from theory.kernels import Airy, Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 
@@ -170,3 +173,21 @@ def test_merged_units_end_in_the_minimum_of_the_smaller_network(bump, spread, sh
         if held:
             fallen = pair.loss(pair.start) - alone.loss(alone.start) + there.drop
             assert found.rates == there.rates and found.drop == pytest.approx(float(fallen), rel=1e-9)
+
+
+def test_units_of_opposite_sign_that_merge_are_one_unit():
+    """Seen through T = 4 the best is one exponential; SciPy finds it on the definition, with Airy's function its own."""
+    target = Target((Exponential(), Airy(shift="3", lag="2")))
+    problem = Problem(target, LinearRNN((("1", "1"), ("0", "0.7"))), "0.01", horizon="4")
+    run = escape_time(problem, digits=8, max_seconds=60)
+    amplitudes = [float(a) for a in run.minimum.amplitudes]
+    assert run.outcome is Outcome.stationary and len(amplitudes) == 1
+    assert float(run.end.amplitudes[0]) * float(run.end.amplitudes[1]) < 0
+
+    def loss(theta):
+        a, w = theta
+        rho = lambda t: np.exp(-t) + (airy(t - 5)[0] if t >= 2 else 0)
+        return quad(lambda t: (a * np.exp(-w * t) - rho(t)) ** 2, 0, 4, points=[2], epsabs=1e-13, limit=200)[0]
+
+    found = minimize(loss, [1, 1], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15})
+    assert run.minimum.drop == pytest.approx(loss([1, 1]) - found.fun, abs=1e-9)
