@@ -38,7 +38,7 @@ from theory.dense import DenseProblem
 from theory.exact import positive
 
 MOST_DIGITS = 10  # claimed, however many are asked
-FINEST = 1e-12  # relative tolerance; beyond it float64 has no more to give
+FINEST = 1e-13  # relative tolerance; beyond it float64 has no more to give
 SMALL = 1e-2  # absolute tolerance, of the relative one: a spare unit is small, and rounding at L = 20 stalls 1e-4
 APART = 10  # ratio of two successive tolerances
 PATIENCE = 5  # steps of a finer run, of those of the coarser; more means that it resolves rounding
@@ -183,8 +183,10 @@ def dense_trajectory(problem: DenseProblem, *, digits: int = 8, **limits: Any) -
 
     escape = dense_escape_time(problem, digits=digits, watch=watch, **limits)
     landscape = DenseLandscape(problem)
-    if not rows:  # without an escape there is no finer run: repeat the coarse one
-        _run(landscape, 1e-8, _Limits(math.inf, max(1, escape.steps), math.inf), watch)
+    if not rows and escape.steps == 0:
+        rows.append((0.0, 0.0, landscape.start))
+    elif not rows and escape.end:  # without an escape there is no finer run: repeat the coarse one
+        _run(landscape, 1e-8, _Limits(float(escape.end.tau), escape.steps, math.inf), watch)
     taus, drops, states = (np.array(each) for each in zip(*rows, strict=True))
     with np.errstate(divide="ignore"):
         return DenseTrajectory(np.log10(taus), drops, states, landscape.loss(landscape.start), escape)
@@ -200,12 +202,12 @@ def _two_that_agree(landscape: DenseLandscape, digits: int, limits: _Limits, wat
 
     0 digits with a run that has not escaped.
     """
-    tolerance = 10.0 ** -(digits + 2)
+    tolerance = max(10.0 ** -(digits + 2), APART * FINEST)
     coarse = _run(landscape, tolerance, limits)
     best, shared = coarse, 0
     if coarse.outcome is not Outcome.escaped:
         return coarse, 0
-    while shared < digits and tolerance > FINEST:
+    while shared < digits and tolerance > 2 * FINEST:
         tolerance /= APART
         patient = limits._replace(max_steps=min(limits.max_steps, PATIENCE * coarse.steps))
         fine = _run(landscape, tolerance, patient, watch)
@@ -229,6 +231,9 @@ def _foreseen(landscape: DenseLandscape) -> _Run | None:
     if drop < RESOLVED * max(landscape.target_norm, loss):
         reason = f"the drop is below {RESOLVED:g} of the loss; float64 does not resolve it"
         return _Run(Outcome.failed, reason, 0.0, start, 0.0, 0)
+    if not landscape.gradient(start).any():
+        reason = "the gradient is zero at the start; the flow stays there and never escapes"
+        return _Run(Outcome.stationary, reason, 0.0, start, 0.0, 0)
     return None
 
 

@@ -247,7 +247,7 @@ class Integrator:
         return h if self.native else self.arithmetic.array([h])[0]
 
     def _predict(self, last: Step | None, h: Any, y: Array) -> Array:
-        """First guess of Z: the previous polynomial continued; two Taylor terms, a spare needs both, where there is none."""
+        """First guess of Z: the previous polynomial continued, or two Taylor terms; a spare needs both."""
         if last is None or h < last.h * TINY:
             slope, jacobian = self.system.rhs_and_jacobian(y)
             time = (self.method.float_nodes[1:].astype(slope.dtype) * h)[:, None]

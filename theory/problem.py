@@ -85,7 +85,8 @@ def horizon_of(value: Exact | sp.Expr, target: Target) -> sp.Expr:
     """The horizon T of the loss, "inf" or > 0, after a look at whether the target has a norm on it."""
     if isinstance(value, str) and value.strip() == "inf":
         value = sp.oo
-    horizon: sp.Expr = sp.oo if value is sp.oo else positive(value, "horizon", "for a loss to be measured; 'inf' for no end")
+    why = "for a loss to be measured; 'inf' for no end"
+    horizon: sp.Expr = sp.oo if value is sp.oo else positive(value, "horizon", why)
     if horizon.free_symbols:
         raise ValueError(f"horizon must be a number, got {horizon}; substitute values for its symbols")
     for i, term in enumerate(target.terms):
@@ -210,4 +211,9 @@ class Problem:
     def _repr_latex_(self) -> str:
         rho, drop = sp.latex(self.target.rho(t)), sp.latex(self.drop)
         start = ", ".join(rf"({sp.latex(a)}; {sp.latex(w)})" for a, w in self.start.units)
-        return rf"$\displaystyle \rho(t) = {rho},\quad (a_i; w_i)(0) = {start},\quad \text{{drop}} = {drop}$"
+        said = [rf"\rho(t) = {rho}", rf"(a_i; w_i)(0) = {start}", rf"\text{{drop}} = {drop}"]
+        if self.horizon is not sp.oo:
+            said.append(f"T = {sp.latex(self.horizon)}")
+        if self.parametrisation != IDENTITY:
+            said.append(f"w = {sp.latex(self.parametrisation.rate(sp.Symbol('v')))}")
+        return r"$\displaystyle " + r",\quad ".join(said) + "$"

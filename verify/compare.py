@@ -17,6 +17,7 @@ long to train) is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -133,7 +134,8 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
 def _of_dense_cell(problem: DenseProblem, escape: EscapeTime, simulated: Simulated | None) -> Iterator[Check]:
     """The rows of a dense network, at the start and, for (M7), at the end of its run; all in float64."""
     surface = DenseLandscape(problem)
-    yield _dense_loss(problem, surface)
+    with suppress(NotImplementedError):  # the exact kernel of a large W has no closed form
+        yield _dense_loss(problem, surface)
     if (row := _dense_backpropagation(problem, surface)) is not None:
         yield row
     if escape.outcome is Outcome.stationary and isinstance(escape.end, DenseState):

@@ -19,8 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from numerics.arithmetic import Array
+from numerics.dense_flow import DenseTrajectory
 from numerics.relaxed import gorge_floor, relaxed_drop
 from numerics.trajectory import Trajectory
+from theory.problem import Problem
 from verify.finding import decade, log10
 from verify.picture import Picture, decade_ticks, style
 
@@ -39,13 +41,17 @@ class CursePoint:
     flow: str | None = None
     slow_flow: str | None = None
     leading_order: str | None = None
+    coincided: str | None = None
     lower_bound: str | None = None
     simulated: str | None = None
     error: str | None = None
 
 
-def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
-    """Loss J/J(0) against gradient-flow time for several cells; labels name them, in the order of the paths."""
+def plateaus(labels: Sequence[str], paths: Sequence[Trajectory | DenseTrajectory], *, story: str = "") -> Picture:
+    """Loss J/J(0) against gradient-flow time for several cells; labels name them, in the order of the paths.
+
+    story: what the caption says of these curves beyond what they are.
+    """
     rows: list[tuple[str, ...]] = []
     named: list[tuple[float, float, str]] = []
     with style():
@@ -59,7 +65,7 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
             rows += [(label, f"{t:.9g}", f"{j:.15g}", f"{drop:.9g}") for t, j, drop in table]
             if not len(tau):
                 continue
-            axes.plot(tau, loss, color=colour)
+            axes.plot(tau, loss, color=colour, label=label)
             escaped = path.escape.tau is not None
             axes.plot(tau[-1], loss[-1], "o" if escaped else "x", color=colour, markersize=7, clip_on=False)
             text = label if escaped else f"{label}: {path.escape.outcome.name}"
@@ -76,11 +82,7 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
         axes.set_xlabel("gradient-flow time τ = learning rate × steps")
         axes.set_ylabel("loss J / J(0)")
         axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
-    caption = (
-        "Loss along the gradient flow. On the plateau training looks finished, although one unit is still free to "
-        "learn the distant memory; then the loss falls within a small part of the time it waited (dots: it has fallen "
-        "by the drop asked for). Time is logarithmic: equal steps in memory shift the escape by equal distances."
-    )
+    caption = f"Loss along the gradient flow. Dots: it has fallen by the drop asked for.{story}"
     if any(path.escape.tau is None for path in paths):
         caption += " Crosses: the flow ended short of that drop."
     ends = "; ".join(f"{label} at 10^{path.log10_tau[-1]:.2f}" for label, path in zip(labels, paths, strict=True))
@@ -89,14 +91,21 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory]) -> Picture:
 
 
 def _name_ends(axes: Axes, named: list[tuple[float, float, str]]) -> None:
-    """Labels below the ends of the curves, on two levels where they would touch."""
+    """Labels below the ends of the curves, on two levels where they would touch; a legend where that is not enough."""
     left, right = axes.get_xlim()
-    previous, level = -np.inf, 0
+    taken = [-np.inf, -np.inf]  # where the last label of each level ends
+    placed = []
     for x, y, text in sorted(named):
-        level = 1 - level if x - previous < 0.011 * (len(text) + 1) * (right - left) else 0
+        half = 0.0055 * (len(text) + 1) * (right - left)
+        level = next((level for level in (0, 1) if x - half > taken[level]), None)
+        if level is None:
+            axes.legend(loc="best", fontsize=9)
+            return
+        taken[level] = x + half
+        placed.append((x, y, text, level))
+    for x, y, text, level in placed:
         offset = (0, -9 - 13 * level)
         axes.annotate(text, (x, y), offset, textcoords="offset points", ha="center", va="top", fontsize=9)
-        previous = x
 
 
 def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str = "memory L") -> Picture:
@@ -122,6 +131,8 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
             axes.plot(*leading, "--", color=PINK, label=r"leading term  $N e^{2w_0L}\,/\,(4L^2M^2)$")
         if len((slow := series("slow_flow"))[0]):
             axes.plot(*slow, color=ORANGE, linewidth=2.4, label="slow-flow integral")
+        if len((coincided := series("coincided"))[0]):
+            axes.plot(*coincided, color=ORANGE, linewidth=2.4, label="law of coincided units")
         axes.plot(*flow, "o-", color=BLUE, markersize=6, linewidth=1.2, label="gradient flow, integrated")
         if len(trained[0]):
             shown = sorted((p for p in points if p.simulated), key=lambda p: float(p.memory))
@@ -136,10 +147,10 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
         axes.set_ylabel("escape time τ")
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
         handles, names = axes.get_legend_handles_labels()
-        rank = {"gradient flow": 0, "network": 1, "slow-flow": 2, "leading": 3, "proved": 4}
+        rank = {"gradient flow": 0, "network": 1, "slow-flow": 2, "coincided": 2, "leading": 3, "proved": 4}
         order = sorted(range(len(names)), key=lambda i: min(r for word, r in rank.items() if word in names[i]))
         axes.legend([handles[i] for i in order], [names[i] for i in order], loc="upper left", fontsize=10)
-    columns = ("memory", "flow", "slow_flow", "leading_order", "lower_bound", "simulated", "error")
+    columns = ("memory", "flow", "slow_flow", "leading_order", "coincided", "lower_bound", "simulated", "error")
     rows = tuple(tuple(getattr(point, column) for column in columns) for point in points)
     sentences = {
         "flow": "How long training stays on the plateau, against how far back the target remembers. Dots: the gradient "
@@ -147,6 +158,7 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
         "simulated": "Squares: a network trained on sequences by plain gradient descent, extrapolated to small steps "
         "(error bars are mostly smaller than the squares).",
         "slow_flow": "Orange and dashed: what theory derives for long memory.",
+        "coincided": "Orange: what theory derives for long memory.",
         "lower_bound": "Grey: proved; no trajectory escapes earlier.",
     }
     caption = " ".join(text for name, text in sentences.items() if any(getattr(point, name) for point in points))
@@ -179,6 +191,7 @@ def landscape(path: Trajectory, label: str = "") -> Picture:
     path: of a problem that float64 holds, of any width, to its escape. label: names the cell in the caption.
     """
     problem = path.escape.problem
+    assert isinstance(problem, Problem)  # the trajectory of a dense network is another kind of object
     moved = abs(np.log(path.rates[-1] / path.rates[0]))
     unit = int(np.argmax(moved))
     rates, amplitudes = path.rates[:, unit], path.amplitudes[:, unit]
@@ -213,10 +226,14 @@ def landscape(path: Trajectory, label: str = "") -> Picture:
     caption = (
         f"The landscape around the plateau{f' ({label})' if label else ''}. Above: J(0) − J over rate and amplitude of "
         f"the unit that moves; {relaxed} (grey: there is none). Below: how much loss has been gained along the path. "
-        "The flow starts on the left, drops to the floor of a gorge that is all but flat, and spends nearly all of its "
-        "time there: marks show the share of the escape time that has passed. Towards longer memory the floor sinks "
-        "exponentially, and the last stretch takes next to no time."
+        "Marks show the share of the escape time that has passed."
     )
+    if gorge is not None:
+        caption += (
+            " The flow starts on the left, drops to the floor of a gorge that is all but flat, and spends nearly all "
+            "of its time there. Towards longer memory the floor sinks exponentially, and the last stretch takes next "
+            "to no time."
+        )
     alt = (
         f"Contour map of the loss over rate and amplitude of one unit, with the path of the flow from rate "
         f"{rates[0]:.3g} to {rates[-1]:.3g}; below it the loss gained, logarithmic, up to {path.drop[-1]:.3g}."
@@ -243,14 +260,17 @@ def _map(figure: Figure, axes: Axes, W: Array, A: Array, drop: Array, most: floa
 
 def _clock(top: Axes, bottom: Axes, path: Trajectory, rates: Array, amplitudes: Array) -> None:
     """Marks where given shares of the escape time have passed."""
+    near_the_end = rates[-1] + 0.1 * np.ptp(rates)
     marks = ((0.0, "", 0, 0), (0.5, "50 % of the time", 4, -50), (0.9, "90 %", 14, -36), (0.99, "99 %", 24, -24),
              (1.0, "escape", -10, -26))  # fmt: skip
     for share, text, right, up in marks:
         at = _at(path, share)
         top.plot(rates[at], amplitudes[at], "o", color=BLUE, mec="white", markersize=8, zorder=5)
-        if share > 0:
+        if share > 0:  # a label too close to the last one is left out
             here = rates[at], np.log10(path.drop[at])
             bottom.plot(*here, "o", color=BLUE, mec="white", markersize=8, zorder=5)
+            if share < 1 and rates[at] < near_the_end:
+                continue
             line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7}
             side = "center" if right < 0 else "left"
             bottom.annotate(text, here, (right, up), textcoords="offset points", ha=side, fontsize=9.5, arrowprops=line)

@@ -1,12 +1,11 @@
 """What a study found, said: sentences with the numbers filled in, and numbers as a person reads them.
 
-Results come as decimal strings of any size and are rounded only here, where they are printed. A cell is called by its
-memory L where that is all that the sweep varies, and the target is then written with L, too.
+Results come as decimal strings of any size and are rounded only here, where they are printed. A cell is called by what
+the sweep varies: its memory L, the horizon T or the parametrisation.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
@@ -14,16 +13,15 @@ import mpmath
 import sympy as sp
 from markupsafe import Markup
 
-from theory.dense import DenseProblem
-from theory.kernels import Kernel, t
+from theory.parametrisation import IDENTITY, InverseSquare, Parametrisation, written_out
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
-from verify.mathml import mathml
 from verify.simulate import Extrapolation
 from verify.sweep import LAWS, CellResult, StudyResult, label
 
-LAG = sp.Symbol("L", positive=True)
+LAG_PATH = re.compile(r"target\.terms\.(\d+)\.lag")
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+LAW_NAMES = {"coincided": "law of coincided units"}
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------
@@ -63,13 +61,13 @@ def grouped(value: str | None) -> str:
 
 
 def plain(number: sp.Expr) -> str:
-    """An exact number as a decimal where that is exact and short, else as it is.
+    """An exact number as a decimal where that is exact and short, else as it is; infinity as its sign.
 
     >>> plain(sp.Rational(7, 10)), plain(sp.Rational(1, 3))
     ('0.7', '1/3')
     """
     if not number.is_Rational:
-        return str(number)
+        return "∞" if number is sp.oo else str(number)
     decimal = f"{Decimal(int(number.p)) / Decimal(int(number.q)):f}"
     return decimal if len(decimal) < 12 and sp.Rational(decimal) == number else str(number)
 
@@ -91,25 +89,52 @@ def log10(value: str) -> float:
 # ---- cells --------------------------------------------------------------------------------------------------------
 
 
-def memory(problem: Problem | DenseProblem) -> sp.Expr | None:
-    """The memory L of a problem, the lag of the nearest term of its bump; None without one.
+def memory(cell: CellResult) -> sp.Expr | None:
+    """The memory L of a cell, the lag of the nearest term of its bump; None without one.
 
-    A dense network has no fit, and the bump is what has a lag.
+    A dense network has no fit, and the bump is what has a lag. Where the nearest term has its lag swept, L is that lag,
+    even if the term begins later.
     """
-    found = [kernel.exponent() for kernel in problem.bump] if isinstance(problem, Problem) else []
-    if isinstance(problem, DenseProblem):
-        found = [exponent for kernel in problem.target.terms if (exponent := kernel.exponent())]
-    lags = [exponent[1] for exponent in found if exponent]
-    return min(lags) if lags and len(lags) == len(found) else None
+    problem = cell.problem
+    found = [kernel.exponent() for kernel in (problem.bump if isinstance(problem, Problem) else problem.target.terms)]
+    begins = [exponent[1] for exponent in found if exponent]
+    if not begins or (isinstance(problem, Problem) and len(begins) < len(found)):
+        return None
+    swept = [problem.target.terms[term] for term in swept_lags(cell)]
+    if len(swept) == 1 and (exponent := swept[0].exponent()) and exponent[1] == min(begins):
+        lag: sp.Expr = swept[0].lag  # type: ignore[attr-defined]  # it could be swept, so it is there
+        return lag
+    return min(begins)
+
+
+def swept_lags(cell: CellResult) -> list[int]:
+    """The terms of the target whose lag is swept."""
+    return [int(found[1]) for path in cell.parameters if (found := LAG_PATH.fullmatch(path))]
 
 
 def cell_name(cell: CellResult) -> str:
-    """A cell's name in a figure: its memory where that is all that is swept."""
+    """A cell's name on the page: its memory, horizon or parametrisation where that is all that is swept."""
     swept = list(cell.parameters)
-    lag = memory(cell.problem)
-    if lag is not None and (not swept or (len(swept) == 1 and swept[0].endswith(".lag"))):
+    if swept == ["target.horizon"]:
+        return f"T = {plain(cell.problem.horizon)}"
+    if swept == ["start.parametrisation"] and isinstance(cell.problem, Problem):
+        return parametrisation_name(cell.problem.parametrisation)
+    lag = memory(cell)
+    if lag is not None and (not swept or (len(swept) == 1 and LAG_PATH.fullmatch(swept[0]))):
         return f"L = {plain(lag)}"
     return label(cell.parameters)
+
+
+def parametrisation_name(parametrisation: Parametrisation) -> str:
+    """A parametrisation in a word or a short formula.
+
+    >>> parametrisation_name(InverseSquare("1", "1/2"))
+    '1/(v² + 0.5)'
+    """
+    if not isinstance(parametrisation, InverseSquare):
+        return parametrisation.name
+    factor = "" if parametrisation.a == 1 else f"{plain(parametrisation.a)} "
+    return f"1/({factor}v² + {plain(parametrisation.b)})"
 
 
 def trained(simulation: Any) -> Any:
@@ -119,6 +144,13 @@ def trained(simulation: Any) -> Any:
 
 def with_simulations(cells: Sequence[CellResult], simulations: Sequence[Any]) -> list[tuple[CellResult, Any]]:
     return [(cell, trained(simulations[i]) if i < len(simulations) else None) for i, cell in enumerate(cells)]
+
+
+def by_memory(cells: Iterable[CellResult]) -> list[tuple[sp.Expr, CellResult]]:
+    """(L, cell) by rising memory; empty where two cells share one, or where one has none."""
+    known = [(lag, cell) for cell in cells if (lag := memory(cell)) is not None]
+    alone = len({lag for lag, _ in known}) == len(known) == len(list(cells))
+    return sorted(known, key=lambda each: each[0]) if alone else []
 
 
 def common_two_w0(cells: Iterable[CellResult]) -> str | None:
@@ -137,26 +169,16 @@ def common_two_w0(cells: Iterable[CellResult]) -> str | None:
 def sentences(result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any]) -> list[str]:
     """What the study found, in sentences with the numbers filled in; the first is the headline."""
     cells = with_simulations(result.cells, simulations)
-    taus = {cell.problem: cell.escape.tau for cell in result.cells if cell.escape and cell.escape.tau}
-    known = [(lag, problem) for problem in taus if (lag := memory(problem)) is not None]
-    lags = sorted(known, key=lambda each: each[0])
-    said = []
-    if len({lag for lag, _ in lags}) == len(lags) > 1:
-        said += _growth(lags, taus, result.cells)
-    elif len(cells) == 1:
-        tau = next(iter(taus.values()), None)
-        end = f"leaves the plateau at τ = {shown(tau, 10)}" if tau else f"does not escape: {result.cells[0].outcome}"
-        said.append(f"The gradient flow {end}.")
-    else:
-        said.append(f"{len(taus)} of {len(cells)} cells escape.")
+    said = _escapes(result.cells)
     errors = {
-        cell_name(cell): abs(found.escape_time / float(taus[cell.problem]) - 1) for cell, found in cells
-        if isinstance(found, Extrapolation) and found.escape_time is not None and cell.problem in taus
+        cell_name(cell): abs(found.escape_time / float(tau) - 1) for cell, found in cells
+        if isinstance(found, Extrapolation) and found.escape_time is not None and (tau := _tau(cell))
     }  # fmt: skip
     if errors:
         worst = shown(f"{max(errors.values()):.1e}", 2)
-        names = ", ".join(errors)
-        said.append(f"Networks really trained by gradient descent ({names}) agree with it to {worst} or better.")
+        names = ", ".join(errors) if len(cells) > 1 else ""
+        really = f"Networks really trained by gradient descent ({names})" if names else "A network really trained"
+        said.append(f"{really} {'agree' if names else 'agrees'} with it to {worst} or better.")
     if failed := sum(not check.passed for check in checks):
         said.append(f"{failed} of {len(checks)} cross-checks FAILED; see the table.")
     elif checks:
@@ -164,63 +186,155 @@ def sentences(result: StudyResult, checks: Sequence[Any], simulations: Sequence[
     return said
 
 
-def _growth(lags: list[tuple[Any, Problem]], taus: dict[Problem, str], cells: Sequence[CellResult]) -> list[str]:
-    """How the escape time grows over a sweep of memories."""
-    (first, begin), (before, near), (last, end) = lags[0], lags[-2], lags[-1]
-    two_w0 = common_two_w0(cells)
+def _tau(cell: CellResult) -> str | None:
+    return cell.escape.tau if cell.escape else None
+
+
+def title(cells: Sequence[CellResult]) -> str:
+    """The heading of the page, true of the cells."""
+    times = [log10(tau) for _, cell in by_memory(cells) if (tau := _tau(cell))]
+    swept = list(cells[0].parameters)
+    if len(times) > 1 and times == sorted(times):
+        return "The curse of memory: learning what lies further back takes exponentially longer"
+    if swept == ["target.horizon"]:
+        return "How far the loss looks back, and what that does to training time"
+    if swept == ["start.parametrisation"]:
+        return "One memory, trained through different parameters"
+    return "How long a linear network trains until it finds the memory"
+
+
+def _escapes(cells: Sequence[CellResult]) -> list[str]:
+    """What the escape times of the flow say, by what the study sweeps."""
+    escaped = [cell for cell in cells if _tau(cell)]
+    if len(known := [(lag, cell) for lag, cell in by_memory(cells) if _tau(cell)]) > 1:
+        return _growth(known) + _without_escape(cells)
+    if len(escaped) > 1 and list(cells[0].parameters) == ["target.horizon"]:
+        return _by_horizon(escaped) + _without_escape(cells)
+    if len(escaped) > 1 and list(cells[0].parameters) == ["start.parametrisation"]:
+        return _by_parametrisation(escaped) + _without_escape(cells)
+    if len(cells) == 1 and escaped:
+        digits = shown(_tau(escaped[0]), 10)
+        return [f"The loss has fallen by {plain(escaped[0].problem.drop)} at the gradient-flow time τ = {digits}."]
+    counted = [f"{len(escaped)} of {len(cells)} cells escape."] if len(cells) > 1 else []
+    return counted + _without_escape(cells)
+
+
+def _without_escape(cells: Sequence[CellResult]) -> list[str]:
+    """How the cells without an escape time ended."""
+    ends: dict[str, list[str]] = {}
+    for cell in cells:
+        if not _tau(cell):
+            end = cell.escape.outcome.value if cell.escape else "the computation failed"
+            ends.setdefault(end, []).append(cell_name(cell))
+    return [f"{', '.join(names)}: {end}." for end, names in ends.items()]
+
+
+def _growth(cells: list[tuple[sp.Expr, CellResult]]) -> list[str]:
+    """How the escape time grows over a sweep of memories, and what the law says that describes it."""
+    (first, begin), (before, near), (last, end) = cells[0], cells[-2], cells[-1]
+    taus = [str(_tau(cell)) for cell in (begin, near, end)]
     said: list[str] = []
-    if two_w0:
-        factor = shown(mpmath.nstr(mpmath.exp(mpmath.mpf(two_w0)), 8), 3)
-        headline = Markup("Each unit of memory multiplies the training time by e<sup>2w₀</sup> = {} in the long run.")
-        said.append(headline.format(factor))
-    decades = log10(taus[end]) - log10(taus[begin])
-    times = shown(f"{10 ** (decades % 1):.1f}e{int(decades // 1)}", 2)
+    law = _exponent([cell for _, cell in cells])
+    if law:
+        factor = shown(mpmath.nstr(mpmath.exp(mpmath.mpf(law[1])), 8), 3)
+        headline = Markup("Each unit of memory multiplies the training time by e<sup>{}</sup> = {} in the long run.")
+        said.append(headline.format(law[2], factor))
+    times = shown(mpmath.nstr(mpmath.mpf(taus[2]) / mpmath.mpf(taus[0]), 2), 2)
     said.append(
-        f"From L = {plain(first)} to L = {plain(last)} the escape time of gradient flow grew from "
-        f"{shown(taus[begin], 4)} to {shown(taus[end], 4)}, {times} times."
+        f"From L = {plain(first)} to L = {plain(last)} the escape time of gradient flow "
+        f"{'grew' if log10(taus[2]) > log10(taus[0]) else 'fell'} from {shown(taus[0], 4)} to {shown(taus[2], 4)}, "
+        f"{times} times."
     )
-    slow = {cell.problem: cell.slow_flow.value for cell in cells if cell.slow_flow and cell.slow_flow.value}
-    if two_w0 and near in slow and end in slow:
-        rise, theory = (
-            (log10(values[end]) - log10(values[near])) * float(mpmath.log(10)) / float(last - before)
-            for values in (taus, slow)
-        )
-        said.append(
-            f"Between the last two, ln τ grows by {rise:.4f} for each unit; the slow flow derived below says "
-            f"{theory:.4f}, and 2w₀ = {float(two_w0):.4g} is the limit."
-        )
+
+    def rise(values: Sequence[str]) -> float:
+        return (log10(values[1]) - log10(values[0])) * float(mpmath.log(10)) / float(last - before)
+
+    slope = f"Between the last two, ln τ grows by {rise(taus[1:]):.4f} for each unit"
+    theory = [answer.value for cell in (near, end) if law and (answer := getattr(cell, law[0])) and answer.value]
+    if law and len(theory) == 2:
+        limit = f"{law[2]} = {float(law[1]):.4g} is the limit"
+        said.append(f"{slope}; the {law[3]} derived below says {rise(theory):.4f}, and {limit}.")
+    elif not law:
+        said.append(f"{slope}.")
     return said
 
 
+def _exponent(cells: Sequence[CellResult]) -> tuple[str, str, str, str] | None:
+    """(law, exponent for long memory as a decimal, as a formula, name of the law); None where none is known."""
+    if two_w0 := common_two_w0(cells):
+        return "slow_flow", two_w0, "2w₀", "slow flow"
+    problems = [cell.problem for cell in cells if cell.coincided and cell.coincided.value]
+    rates = {term.rate for each in problems if isinstance(each, Problem) for term in each.pairing.values()}
+    if len(problems) == len(cells) and len(rates) == 1:
+        return "coincided", str(sp.N(sp.Rational(5, 2) * rates.pop(), 6)), "5w*/2", LAW_NAMES["coincided"]
+    return None
+
+
+def _by_horizon(escaped: Sequence[CellResult]) -> list[str]:
+    """What cutting the loss off does to the escape time."""
+    *cut, longest = sorted(escaped, key=lambda cell: cell.problem.horizon)
+    later = [_later(cell, longest) for cell in cut]
+    times = f"τ = {shown(_tau(cut[0]), 6)} instead of {shown(_tau(longest), 6)}"
+    said = [f"With the loss cut off at {cell_name(cut[0])} the escape comes {later[0]}: {times}."]
+    if len(cut) > 1:
+        listed = ", ".join(f"{text} at {cell_name(cell)}" for cell, text in zip(cut[1:], later[1:], strict=True))
+        said.append(f"Against {cell_name(longest)} it comes {listed}.")
+    return said
+
+
+def _later(cell: CellResult, reference: CellResult) -> str:
+    """How much later a cell escapes than another, in words."""
+    ratio = mpmath.mpf(_tau(cell)) / mpmath.mpf(_tau(reference))
+    if ratio == 1:
+        return "at the same time"
+    if not 0.5 < ratio < 2:
+        return f"after {shown(mpmath.nstr(ratio, 3), 3)} times as long"
+    return f"{shown(mpmath.nstr(100 * abs(ratio - 1), 2), 2)} % {'later' if ratio > 1 else 'earlier'}"
+
+
+def _by_parametrisation(escaped: Sequence[Any]) -> list[str]:
+    """What training through phi does to the escape time, and what the slow flow says for long memory."""
+    reference = next((cell for cell in escaped if cell.problem.parametrisation == IDENTITY), escaped[0])
+    others = [cell for cell in escaped if cell is not reference]
+
+    def listed(ratios: Iterable[Any]) -> str:
+        numbers = (shown(mpmath.nstr(mpmath.mpf(ratio), 5), 4) for ratio in ratios)
+        return ", ".join(f"{cell_name(cell)}: {number}" for cell, number in zip(others, numbers, strict=True))
+
+    measured = listed(mpmath.mpf(_tau(cell)) / mpmath.mpf(_tau(reference)) for cell in others)
+    base = f"{cell_name(reference)} (τ = {shown(_tau(reference), 6)})"
+    said = [f"Escape times in units of that of the parametrisation {base}: {measured}."]
+    try:
+        spare = plateau(reference.problem).spare
+    except NoPlateau:
+        return said
+    speeds = {id(cell): sp.N(written_out(cell.problem.parametrisation.metric(spare))) for cell in escaped}
+    limits = listed(speeds[id(reference)] / speeds[id(cell)] for cell in others)
+    return [*said, f"For long memory the slow flow says 1/φ′(v₀)²: {limits}."]
+
+
+# ---- what does not exist ------------------------------------------------------------------------------------------
+
+
 def missing(cells: Sequence[CellResult]) -> list[tuple[str, str, str]]:
-    """(what, why, cells) of the theory's numbers that do not exist."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """(what, why, cells) of the theory's numbers that do not exist, alike reasons together.
+
+    The law of coincided units is missed only off the fit: on it the other laws are those to ask for.
+    """
+    by_cell: dict[tuple[str, str], list[str]] = {}  # (cell, why) -> what
     for cell in cells:
-        escaping = [what for what in LAWS[:3] if (answer := getattr(cell, what)) and answer.value]
+        on_the_fit = isinstance(cell.problem, Problem) and not cell.problem.off_the_fit
         for what in LAWS:
             answer = getattr(cell, what)
-            if answer and answer.value is None and not (what == "coincided" and escaping):
-                found.setdefault((what.replace("_", " "), str(answer.reason)), []).append(cell_name(cell))
-    return [(what, why, ", ".join(names)) for (what, why), names in found.items()]
-
-
-def setting(result: StudyResult) -> dict[str, Any]:
-    """Target and start as mathematics, with the memory as L where that is what the sweep varies."""
-    problem = result.cells[0].problem
-    lags = {memory(cell.problem) for cell in result.cells}
-    rho = problem.target.rho(t)
-    if len(lags) > 1 and (lag := memory(problem)) is not None:
-        terms = (_at_lag(term, LAG) if _lag(term) == lag else term for term in problem.target.terms)
-        rho = sp.Add(*(term.rho(t) for term in terms))
-    units = ", ".join(f"({plain(a)}; {plain(w)})" for a, w in problem.start.units)
-    return {"rho": mathml(sp.Function("rho")(t), rho), "units": units, "drop": plain(problem.drop)}
-
-
-def _lag(term: Kernel) -> sp.Expr | None:
-    return getattr(term, "lag", None)
-
-
-def _at_lag(term: Kernel, lag: sp.Expr) -> Kernel:
-    """The same kernel further back."""
-    changed: dict[str, Any] = {"lag": lag}
-    return replace(term, **changed)
+            if answer and answer.value is None and not (what == "coincided" and on_the_fit):
+                name = LAW_NAMES.get(what, what.replace("_", " "))
+                by_cell.setdefault((cell_name(cell), str(answer.reason)), []).append(name)
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}  # (what, why without its numbers) -> (cell, why)
+    for (name, why), whats in by_cell.items():
+        alike.setdefault((", ".join(whats), re.sub(r"\d[\d.e+-]*|\binf\b", "", why)), []).append((name, why))
+    found = []
+    for (what, _), told in alike.items():
+        (first, why), names = told[0], [name for name, _ in told]
+        example = f" (numbers of {first})" if len({why for _, why in told}) > 1 else ""
+        found.append((what, why + example, ", ".join(names)))
+    return found

@@ -2,10 +2,13 @@
 
 SymPy's own printer names functions by its rules, orders terms by degree and brackets what needs none. This one leaves
 the letters as theory/ writes them, puts sums and a positive term first, numerical factors outside sums, signs outside
-fractions, and brackets only where the formula would be another without them.
+fractions, and brackets only where the formula would be another without them. Moments (theory/special.py) are called by
+one letter where they have a name, and written out where they have none.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import sympy as sp
@@ -13,10 +16,17 @@ from markupsafe import Markup
 from sympy.printing.mathml import MathMLPresentationPrinter
 
 from theory import landscape
+from theory.special import DividedMoment, ExponentialMoment, GaussianMoment, Moment, MomentBase, PowerMoment
+
+LETTERS: dict[type[MomentBase], str] = {GaussianMoment: "M", DividedMoment: "D", PowerMoment: "H"}
+FUNCTIONS = {"airyai": "Ai", "log": "ln", "atan": "arctan", "acos": "arccos"}
+FINEST_FRACTION = 10  # a fraction of that denominator or finer is a decimal, where it can be
 
 
 class Presentation(MathMLPresentationPrinter):
     """SymPy's MathML with the letters left as they are, a sign for every sum, and no more brackets than needed."""
+
+    in_exponent = False  # of a power or exp, whose fractions stand on one line
 
     def _row(self, *children: Any) -> Any:
         return self._node("mrow", *children)
@@ -37,13 +47,31 @@ class Presentation(MathMLPresentationPrinter):
         return self._row(name, self._fenced(*listed))
 
     def _print_Function(self, expr: Any) -> Any:
-        return self._call(self._print(sp.Symbol(expr.func.__name__)), expr.args)
+        return self._call(self._name(expr), expr.args)
 
-    def _print_GaussianMoment(self, expr: Any) -> Any:
-        return self._call(self._node("msub", self._node("mi", "M"), self._print(expr.args[0])), expr.args[1:])
+    def _name(self, expr: Any) -> Any:
+        """The name of a function; Rhat has its hat."""
+        name = expr.func.__name__
+        shown = self._print(sp.Symbol(FUNCTIONS.get(name, name).removesuffix("hat")))
+        return self._node("mover", shown, self._node("mo", "^")) if name.endswith("hat") else shown
 
     def _print_exp(self, expr: Any) -> Any:
-        return self._node("msup", self._node("mi", "e"), self._print(expr.args[0]))
+        return self._node("msup", self._node("mi", "e"), self._raised(expr.args[0]))
+
+    def _raised(self, exponent: Any) -> Any:
+        """An exponent, its fractions on one line."""
+        outside, self.in_exponent = self.in_exponent, True
+        printed = self._print(exponent)
+        self.in_exponent = outside
+        return printed
+
+    def _ratio(self, above: Any, below: Any) -> Any:
+        """above / below, products both."""
+        if not self.in_exponent:
+            return self._node("mfrac", self._product(above), self._product(below))
+        top = self._fenced(self._print(above)) if above.is_Add else self._product(above)
+        bottom = self._product(below)
+        return self._row(top, self._node("mo", "/"), self._fenced(bottom) if below.is_Mul or below.is_Add else bottom)
 
     def _print_Indexed(self, expr: Any) -> Any:
         name, _, starred = str(expr.base).partition("^")
@@ -73,8 +101,8 @@ class Presentation(MathMLPresentationPrinter):
         return self._row(sign, self._print(expr.function), space, d, self._print(variable))
 
     def _print_Add(self, expr: Any, order: Any = None) -> Any:
-        """Sums first, and a positive term in front."""
-        terms = sorted(self._as_ordered_terms(expr, order), key=lambda term: -_signs(term))
+        """Sums first, cases last, and a positive term in front."""
+        terms = sorted(self._as_ordered_terms(expr, order), key=lambda term: (term.has(sp.Piecewise), -_signs(term)))
         front = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
         terms = [front, *(term for term in terms if term is not front)]
         row = [self._print(terms[0])]
@@ -93,7 +121,7 @@ class Presentation(MathMLPresentationPrinter):
         above, below = sp.fraction(abs(coefficient) * sp.Mul(*(f for f in factors if f not in last)), exact=True)
         row = [self._node("mo", "−")] if coefficient < 0 else []
         if below != 1:
-            row.append(self._node("mfrac", self._product(above), self._product(below)))
+            row.append(self._ratio(above, below))
         elif above != 1:
             row.append(self._product(above))
         return self._row(*row, *(self._print(f) if f is last[-1] else self._fenced(self._print(f)) for f in last))
@@ -102,7 +130,11 @@ class Presentation(MathMLPresentationPrinter):
         """A product without a denominator: numbers, letters, functions, brackets."""
 
         def rank(f: Any) -> int:
-            return 0 if f.is_number else 1 if f.is_Symbol or isinstance(f, sp.Indexed) else 3 if f.is_Add else 2
+            if f.is_number:
+                return 0
+            if isinstance(f, sp.Symbol | sp.Indexed):
+                return 1
+            return 4 if isinstance(f, sp.Derivative) else 3 if f.is_Add else 2
 
         factors = sorted(sp.Mul.make_args(expr), key=rank)
         if len(factors) == 1:
@@ -110,16 +142,73 @@ class Presentation(MathMLPresentationPrinter):
         return self._row(*(self._fenced(self._print(f)) if f.is_Add else self._print(f) for f in factors))
 
     def _print_Pow(self, expr: Any) -> Any:
-        if (expr.exp.is_number and expr.exp.is_negative) or expr.exp == sp.Rational(1, 2):
+        if expr.exp == sp.Rational(1, 2):
             return super()._print_Pow(expr)
+        if expr.exp.is_number and expr.exp.is_negative:
+            return self._ratio(sp.Integer(1), 1 / expr)
         base = self._print(expr.base)
-        bare = expr.base.is_Symbol or expr.base.is_Function or expr.base.is_Integer
-        return self._node("msup", base if bare else self._fenced(base), self._print(expr.exp))
+        bare = isinstance(expr.base, sp.Symbol | sp.Indexed) or expr.base.is_Function or expr.base.is_Integer
+        return self._node("msup", base if bare else self._fenced(base), self._raised(expr.exp))
+
+    def _print_Integer(self, expr: Any) -> Any:
+        number = self._node("mn", str(abs(int(expr))))
+        return self._row(self._node("mo", "−"), number) if expr < 0 else number
+
+    def _print_Rational(self, expr: Any) -> Any:
+        """0.7, and 1/2 as a fraction."""
+        if expr.q >= FINEST_FRACTION and 10**9 % expr.q == 0:
+            number = self._node("mn", f"{abs(Decimal(int(expr.p)) / Decimal(int(expr.q))):f}")
+            return self._row(self._node("mo", "−"), number) if expr < 0 else number
+        ratio = self._ratio(sp.Integer(abs(expr.p)), sp.Integer(expr.q))
+        return self._row(self._node("mo", "−"), ratio) if expr < 0 else ratio
+
+    def _print_Piecewise(self, expr: Any) -> Any:
+        def cell(child: Any) -> Any:
+            node = self._node("mtd", child)
+            node.setAttribute("style", "text-align: left")
+            return node
+
+        def condition(where: Any) -> Any:
+            return self._node("mtext", "otherwise") if where == sp.true else self._print(where)
+
+        rows = (self._node("mtr", cell(self._print(value)), cell(condition(where))) for value, where in expr.args)
+        return self._row(self._node("mo", "{"), self._node("mtable", *rows))
+
+    def _print_And(self, expr: Any) -> Any:
+        """begin <= t <= end, as a kernel states its support."""
+        for lower, upper in permutations(expr.args, 2):
+            if len(expr.args) == 2 and lower.gts == upper.lts:
+                ends = self._print(lower.lts), self._print(lower.gts), self._print(upper.gts)
+                return self._row(ends[0], self._node("mo", "≤"), ends[1], self._node("mo", "≤"), ends[2])
+        return super()._print_And(expr)
+
+    def _print_Subs(self, expr: Any) -> Any:
+        """The derivative of a function at a point, with a prime."""
+        prime = self._node("msup", self._name(expr.expr.expr), self._node("mo", "′"))
+        return self._call(prime, expr.point)
+
+    def _print_MatMul(self, expr: Any) -> Any:
+        coefficient, rest = expr.as_coeff_mmul()
+        shown = [self._fenced(self._print(f)) if f.is_MatAdd else self._print(f) for f in sp.MatMul.make_args(rest)]
+        return self._row(*([] if coefficient == 1 else [self._print(coefficient)]), *shown)
+
+    def _print_MatAdd(self, expr: Any) -> Any:
+        """Positive terms first."""
+        terms = sorted(expr.args, key=lambda term: bool(term.as_coeff_mmul()[0].could_extract_minus_sign()))
+        row: list[Any] = []
+        for term in terms:
+            negative = term.as_coeff_mmul()[0].could_extract_minus_sign()
+            sign = "−" if negative else "+"
+            row += [*([self._node("mo", sign)] if row or negative else []), self._print(-term if negative else term)]
+        return self._row(*row)
+
+    def _print_ZeroMatrix(self, expr: Any) -> Any:
+        return self._node("mn", "0")
 
     def _print_Derivative(self, expr: Any) -> Any:
         inner, variable = expr.expr, expr.variables[0]
         if inner.is_Function and inner.args == (variable,):  # R'(w_k)
-            prime = self._node("msup", self._print(sp.Symbol(inner.func.__name__)), self._node("mo", "′"))
+            prime = self._node("msup", self._name(inner), self._node("mo", "′"))
             return self._call(prime, inner.args)
         sign = "∂" if inner == landscape.J else "d"
         d, over = self._node("mi", sign), self._node("mi", sign)
@@ -146,10 +235,38 @@ def _signs_outside(expr: sp.Expr) -> sp.Expr:
     return expr.replace(sp.Sum, outside)
 
 
+class ShownIntegral(sp.Integral):
+    """An integral to be printed: SymPy would compute a number, for many seconds, to put the terms of a sum in order."""
+
+    is_number = False
+
+
+def named(expr: sp.Expr) -> sp.Expr:
+    """The expression with its moments as a reader meets them: by a letter, through exp, or as the integral.
+
+    >>> s, t = sp.symbols("s t", positive=True)
+    >>> named(GaussianMoment(0, s, 10, 1)), named(Moment(0, s, sp.Lambda(t, sp.airyai(t)), 0, sp.oo))
+    (M_0(s, 10, 1), ShownIntegral(exp(-s*t)*airyai(t), (t, 0, oo)))
+    """
+
+    def name(moment: Any) -> Any:
+        n, s, *rest = moment.args
+        if isinstance(moment, ExponentialMoment):
+            return moment.explicit()
+        if isinstance(moment, Moment):
+            f, lower, upper = rest
+            (t,) = f.variables
+            return ShownIntegral(sp.powsimp(t**n * sp.exp(-s * t) * f.expr), (t, lower, upper))
+        shown = rest[:1] if isinstance(moment, DividedMoment) else rest  # the horizon is said elsewhere
+        return sp.Function(f"{LETTERS[type(moment)]}_{n}")(s, *shown)
+
+    return expr.replace(lambda each: isinstance(each, MomentBase), name) if expr.has(MomentBase) else expr
+
+
 def mathml(left: sp.Expr, right: sp.Expr, relation: str = "=") -> Markup:
     """left = right as a MathML block; relation is a LaTeX sign, as in theory.latex.Statement."""
     printer = Presentation()
-    sign = {"=": "=", r"\ge": "≥", r"\le": "≤"}[relation]
-    sides = [printer._print(_signs_outside(side)).toxml() for side in (left, right)]
+    sign = {"=": "=", r"\ge": "≥", r"\le": "≤", r"\sim": "∼"}[relation]
+    sides = [printer._print(_signs_outside(named(side))).toxml() for side in (left, right)]
     body = f"{sides[0]}<mo>{sign}</mo>{sides[1]}".replace("&amp;", "&").replace("&InvisibleTimes;", "\u2062")
     return Markup(f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow>{body}</mrow></math>')

@@ -24,26 +24,26 @@ from numerics.dense_flow import DenseTrajectory, dense_trajectory
 from numerics.flow import fits_float64
 from numerics.trajectory import Trajectory, trajectory
 from theory.dense import DenseProblem
+from theory.parametrisation import IDENTITY
 from theory.problem import Problem
-from theory.special import GaussianMoment
-from verify.derivation import derived
+from theory.special import DividedMoment, GaussianMoment, MomentBase, PowerMoment
+from verify.derivation import Derived, Lettered, derived, parametrised
 from verify.figures import CursePoint, curse, landscape, plateaus
 from verify.finding import (
-    LAG,
+    by_memory,
     cell_name,
     common_two_w0,
     grouped,
-    memory,
     missing,
     sentences,
-    setting,
     shown,
-    trained,
+    title,
     with_simulations,
 )
 from verify.mathml import mathml
 from verify.outbox import outbox
 from verify.picture import Picture
+from verify.setting import lettered, parametrisations, setting, waits
 from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
 
@@ -55,9 +55,13 @@ INTRODUCTIONS = {
     "loss": "The network's memory is a sum of exponentials; its squared distance from the target's is the loss.",
     "gradient": "Differentiated block by block, for any number of units.",
     "flow": "Training with small steps follows the gradient flow in the time τ = learning rate × steps.",
+    "parametrisation": (
+        "It is v that is trained, and w = φ(v). The landscape is the same; each rate moves φ′(v)² times as fast in it, "
+        "and so does the slow flow."
+    ),
     "dense network": (
-        "All of W, U and c are trained. The network enters the loss through its two Gramians, the target as a function of "
-        "the matrix W; where training ends, the network's transfer function meets the target's at its own rates."
+        "All of W, U and c are trained. The network enters the loss through its two Gramians P and Q, the target "
+        "through X, Y and Z; where training ends, the network's transfer function meets the target's at its own rates."
     ),
     "cancellation-free form": "Around the plateau the fit is subtracted analytically, so that float64 suffices.",
     "slow flow": "On the plateau one spare unit moves; all else has relaxed. What remains is a law for its rate w.",
@@ -65,6 +69,31 @@ INTRODUCTIONS = {
         "No trajectory that starts on the fit can escape earlier. D bounds what units of rates ≥ wₑ can gain; wₑ and s "
         "are free, and chosen well."
     ),
+    "coincided start": (
+        "Two units on one exponential merge until only their gap and the share p of the slower one are left. The bump "
+        "pins the gap; the share drifts until the slower unit has given its amplitude away and is free to move."
+    ),
+}
+SYMBOLS = {
+    "loss": "J: loss; a, w: amplitudes and rates; R: Laplace transform of the target, over the horizon.",
+    "cancellation-free form": "B: transform of the bump b, the part of the target that no unit is matched to; E: of "
+    "network minus fit; α, β: how far a unit is from its place a*, w* in the fit.",
+    "slow flow": "P, N: what the spare unit sees of the bump, and what the fit cannot imitate of the unit.",
+    "dense network": "J: loss; ρ: target, a row with an entry for each input. X = ∫ e<sup>Wt</sup>Uρ(t)ᵀ dt and "
+    "Y = ∫ e<sup>Wᵀt</sup>cρ(t) dt; Z is the derivative of ∫ cᵀe<sup>Wt</sup>Uρ(t)ᵀ dt by W. R, R̂: Laplace transforms "
+    "of target and network; λ: an eigenvalue of W, b = zᵀU with its left eigenvector z.",
+    "coincided start": "κ₂, κ₃: what the Laguerre functions of rate w* see of the bump; p₀: the share after merging.",
+}
+MOMENTS: dict[type[MomentBase], str] = {
+    GaussianMoment: "M<sub>n</sub>(s, L, σ) = ∫₀<sup>∞</sup> t<sup>n</sup> exp(−st − (t−L)²/(2σ²)) dt.",
+    PowerMoment: "H<sub>n</sub>(s, p) = ∫₀<sup>∞</sup> t<sup>n</sup> (1+t)<sup>−p</sup> e<sup>−st</sup> dt.",
+    DividedMoment: "D₀(s, β) = ∫₀<sup>T</sup> e<sup>−st</sup> (1 − e<sup>−βt</sup>)/β dt, T the horizon.",
+}
+LAWS = {
+    "slow_flow": "slow flow",
+    "leading_order": "leading order",
+    "coincided": "law of coincided units",
+    "lower_bound": "proved lower bound",
 }
 GUARANTEES = {
     "exact": "an identity, proved symbolically",
@@ -134,15 +163,13 @@ def _pictures(result: StudyResult, simulations: Sequence[Any], tell: Progress) -
         tell(f"trajectory, {label(cell.parameters)}")
         paths.append(_path(cell, **vars(result.study.limits)))
     found = []
-    if (points := _curse_points(cells, simulations)) and any(point.flow for point in points):
+    if len(points := _curse_points(cells, simulations)) > 1 and any(point.flow for point in points):
         axis = "memory L of the target (time): how far back it looks"
         found.append(curse(points, two_w0=common_two_w0(cells), axis=axis))
     if paths:
-        found.append(plateaus([cell_name(cell) for cell in drawn], paths))
-    diagonal = [(path, cell) for path, cell in zip(paths, drawn, strict=True) if isinstance(path, Trajectory)]
-    best = _worth_a_map([path for path, _ in diagonal])
-    if best is not None:
-        path, cell = diagonal[best]
+        found.append(plateaus([cell_name(cell) for cell in drawn], paths, story=_story(cells)))
+    if best := _worth_a_map(zip(paths, drawn, strict=True)):
+        path, cell = best
         found.append(landscape(path, cell_name(cell)))
     return found
 
@@ -153,31 +180,41 @@ def _path(cell: CellResult, **limits: Any) -> Trajectory | DenseTrajectory:
     return trajectory(cell.problem, digits=PATH_DIGITS, **limits)
 
 
-def _curse_points(cells: Iterable[CellResult], simulations: Sequence[Any]) -> list[CursePoint]:
+def _story(cells: Sequence[CellResult]) -> str:
+    """What the curves of the loss have in common, where there is a plateau."""
+    if not waits(cells) or all(cell.escape is None or cell.escape.tau is None for cell in cells):
+        return ""
+    steps = ": equal steps in memory shift the escape by equal distances" if len(by_memory(cells)) > 2 else ""
+    return (
+        " On the plateau training looks finished, although one unit is still free to learn the distant memory; then "
+        f"the loss falls within a small part of the time it waited. Time is logarithmic{steps}."
+    )
+
+
+def _curse_points(cells: Sequence[CellResult], simulations: Sequence[Any]) -> list[CursePoint]:
     """A point a cell; none where the sweep is over something else than one memory."""
-    cells = list(cells)
-    memories = [memory(cell.problem) for cell in cells]
-    if None in memories or len(set(memories)) < len(cells):
-        return []
+    found = {id(cell): simulation for cell, simulation in with_simulations(cells, simulations)}
     points = []
-    for index, (cell, lag) in enumerate(zip(cells, memories, strict=True)):
-        found = trained(simulations[index] if index < len(simulations) else None)
-        tau, error = (getattr(found, name, None) for name in ("escape_time", "error"))
-        answers = (cell.slow_flow, cell.leading_order, cell.lower_bound)
+    for lag, cell in by_memory(cells):
+        tau, error = (getattr(found[id(cell)], name, None) for name in ("escape_time", "error"))
+        laws = {name: answer.value if (answer := getattr(cell, name)) else None for name in LAWS}
         flow = cell.escape.tau if cell.escape else None
-        slow, leading, bound = (answer.value if answer else None for answer in answers)
         simulated, spread = (None if x is None else f"{x:.{n}g}" for x, n in ((tau, 12), (error, 2)))
-        points.append(CursePoint(str(sp.N(lag, 12)), flow, slow, leading, bound, simulated, spread))
+        points.append(CursePoint(str(sp.N(lag, 12)), flow, **laws, simulated=simulated, error=spread))
     return points
 
 
-def _worth_a_map(paths: Sequence[Trajectory]) -> int | None:
+def _worth_a_map(
+    drawn: Iterable[tuple[Trajectory | DenseTrajectory, CellResult]],
+) -> tuple[Trajectory, CellResult] | None:
     """The escape to draw: the first long plateau, else the longest; None where nothing escapes or float64 fails."""
     fit = [
-        i for i, path in enumerate(paths)
-        if path.escape.tau is not None and (path.escape.problem.off_the_fit or fits_float64(path.escape.problem))
+        (path, cell) for path, cell in drawn
+        if isinstance(path, Trajectory) and isinstance(cell.problem, Problem) and path.escape.tau is not None
+        and (cell.problem.off_the_fit or fits_float64(cell.problem))
     ]  # fmt: skip
-    return next((i for i in fit if paths[i].log10_tau[-1] > LONG_PLATEAU), fit[-1] if fit else None)
+    long = (each for each in fit if each[0].log10_tau[-1] > LONG_PLATEAU)
+    return next(long, fit[-1] if fit else None)
 
 
 # ---- the page -----------------------------------------------------------------------------------------------------
@@ -189,15 +226,28 @@ def _page(
     source = (resources.files("verify") / "templates" / "report.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.filters |= {"shown": shown, "grouped": grouped, "below": partial(shown, rounding=ROUND_FLOOR)}
+    objects = _derivation(result)
+    environment.filters |= {
+        "mathml": lambda one: mathml(one.left, one.right, one.relation),
+        "shown": shown,
+        "grouped": grouped,
+        "below": partial(shown, rounding=ROUND_FLOOR),
+    }
     return environment.from_string(source).render(
         study=study,
         result=result,
         cells=[(cell_name(cell), cell, found) for cell, found in with_simulations(result.cells, simulations)],
         missing=missing(result.cells),
         finding=sentences(result, checks, simulations),
+        title=title(result.cells),
         problem=setting(result),
-        derivation=_derivation(result),
+        derivation=objects,
+        introductions=INTRODUCTIONS,
+        symbols=Markup(" ".join(_symbols(objects))),
+        laws=_laws(result),
+        simulated=any(
+            found and found.escape_time is not None for _, found in with_simulations(result.cells, simulations)
+        ),
         pictures={picture.name: (picture, _inline(picture)) for picture in pictures},
         checks=checks,
         passed=sum(check.passed for check in checks),
@@ -207,23 +257,34 @@ def _page(
     )
 
 
-def _derivation(result: StudyResult) -> list[dict[str, Any]]:
-    """Objects with a sentence and their equations (MathML, number), or the reason why there are none."""
+def _laws(result: StudyResult) -> dict[str, str]:
+    """Those of LAWS that say something about a cell."""
+    answers = {name: [getattr(cell, name) for cell in result.cells] for name in LAWS}
+    return {name: title for name, title in LAWS.items() if any(each and each.value for each in answers[name])}
+
+
+def _derivation(result: StudyResult) -> list[Derived]:
+    """The objects of the first cell, with letters for what is swept, and a word on every parametrisation."""
     problem = result.cells[0].problem
-    lag, swept = memory(problem), len({memory(cell.problem) for cell in result.cells}) > 1
-
-    def with_lag(order: Any, at: Any, own: Any, width: Any) -> Any:
-        return GaussianMoment(order, at, LAG if own == lag else own, width)
-
-    found = []
-    for each in derived(problem):
-        equations = []
-        for one in each.statements:
-            right = one.right.replace(GaussianMoment, with_lag) if swept else one.right
-            equations.append((mathml(one.left, right, one.relation), one.number))
-        text = INTRODUCTIONS.get(each.name, "")
-        found.append({"name": each.name, "text": text, "equations": equations, "reason": each.reason})
+    if isinstance(problem, DenseProblem):
+        return list(derived(problem))
+    target, horizon = lettered(result)
+    letters = Lettered(target, problem.start, problem.drop, horizon, problem.parametrisation)
+    try:
+        objects = derived(letters)
+    except TypeError:  # which of two lags comes first is not decided by letters
+        objects = derived(problem)
+    found = [each for each in objects if each.name != "parametrisation"]
+    if others := [each for each in parametrisations(result.cells) if each != IDENTITY]:
+        found.insert(3, parametrised(others))
     return found
+
+
+def _symbols(objects: Sequence[Derived]) -> list[str]:
+    """What the letters mean that stand in the formulas shown."""
+    sides = [side for each in objects for one in each.statements for side in (one.left, one.right)]
+    named = [text for kind, text in MOMENTS.items() if any(side.has(kind) for side in sides)]
+    return [SYMBOLS[each.name] for each in objects if each.statements and each.name in SYMBOLS] + named
 
 
 def _inline(picture: Picture) -> Markup:

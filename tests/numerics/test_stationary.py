@@ -176,7 +176,7 @@ def test_merged_units_end_in_the_minimum_of_the_smaller_network(bump, spread, sh
 
 
 def test_units_of_opposite_sign_that_merge_are_one_unit():
-    """Seen through T = 4 the best is one exponential; SciPy finds it on the definition, with Airy's function its own."""
+    """Seen through T = 4 the best is one exponential; SciPy finds it on the definition, Airy's function its own."""
     target = Target((Exponential(), Airy(shift="3", lag="2")))
     problem = Problem(target, LinearRNN((("1", "1"), ("0", "0.7"))), "0.01", horizon="4")
     run = escape_time(problem, digits=8, max_seconds=60)

@@ -45,7 +45,7 @@ def excess(problem, at):
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(problem=ANY_PROBLEMS, at=POINTS)
 def test_excess_minus_bump_is_network_minus_target_for_every_pairing(problem, at):
     network = sum(a / (at + w) for a, w in problem.start.units)
@@ -53,7 +53,7 @@ def test_excess_minus_bump_is_network_minus_target_for_every_pairing(problem, at
     assert sp.expand(excess(problem, at) - transform(problem.bump, at) - plain) == 0  # exactly, as rationals
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(problem=ANY_PROBLEMS)
 def test_bump_minus_gain_is_the_loss_for_every_pairing(problem):
     potential = lambda at: 2 * transform(problem.bump, at) - excess(problem, at)  # G of (D2)

@@ -34,7 +34,7 @@ def pair(target, amplitudes, rates, drop="1/20", **how):
     return Problem(Target(target), LinearRNN.of(amplitudes, rates), drop, **how)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(PROBLEMS)
 def test_initial_loss_is_the_squared_error_of_the_definition(problem):
     direct = squared_error_by_quadrature(raw_units(problem.start), raw_terms(problem.target.terms))
@@ -48,7 +48,7 @@ def test_the_two_oracles_of_the_loss_agree():
     assert agree(first, squared_error_by_tanh_sinh(units, terms, 30), digits=30)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(EXPONENTIALS, min_size=1, max_size=3))
 def test_loss_is_exactly_zero_at_the_target(terms):
     start = LinearRNN(tuple((term.amplitude, term.rate) for term in terms))
@@ -65,7 +65,7 @@ def test_transform_and_weighted_square_of_a_target(terms, at, horizon):
     assert agree(square, weighted_square_by_quadrature(raw, at, T), digits=35, scale=1)  # rejects e^{-st}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(ANY_PROBLEMS)
 def test_paired_terms_and_bump_are_the_target(problem):
     assert sorted(map(repr, (*problem.pairing.values(), *problem.bump))) == sorted(map(repr, problem.target.terms))
@@ -73,7 +73,7 @@ def test_paired_terms_and_bump_are_the_target(problem):
     assert len(problem.pairing) == min(problem.start.width, len(exponentials))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(PROBLEMS)
 def test_no_unit_and_term_would_both_be_nearer_to_each_other_than_to_their_partners(problem):
     distance = lambda unit, term: max(problem.start.rates[unit] / term.rate, term.rate / problem.start.rates[unit])
@@ -105,7 +105,7 @@ def test_the_same_term_twice_is_two_terms():
     assert problem.off_the_fit
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(problems_on_the_fit())
 def test_starts_on_the_fit_are_recognised(problem):
     assert problem.off_the_fit is None
@@ -113,7 +113,7 @@ def test_starts_on_the_fit_are_recognised(problem):
     assert problem.reference == problem.start.units
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(problems_on_the_fit(), st.data())
 def test_any_change_of_a_unit_leaves_the_fit(problem, data):
     moved = data.draw(st.integers(0, problem.start.width - 1))

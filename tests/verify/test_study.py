@@ -110,7 +110,8 @@ DENSE = 'recurrent = [["-1", "0"], ["0", "-2"]]\ninput_weights = [["1"], ["0"]]\
 
 def test_kinds_horizon_and_parametrisation(tmp_path):
     erlang = '{kind = "erlang", order = 2, rate = "1/2", lag = "3"}'
-    text = PAIR.replace(BUMP, erlang).replace("[start]", 'horizon = "25"\n[start]\nparametrisation = {a = 1, b = "1/2"}')
+    start = 'horizon = "25"\n[start]\nparametrisation = {a = 1, b = "1/2"}'
+    text = PAIR.replace(BUMP, erlang).replace("[start]", start)
     problem = load(written(tmp_path, text)).cells[0].problem
     assert problem.target.terms[1] == Erlang(order=2, rate="1/2", lag=3)
     assert problem.horizon == 25 and problem.parametrisation == InverseSquare(1, "1/2")
