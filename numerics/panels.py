@@ -220,7 +220,7 @@ class Proof:
         orders = np.array(self.orders)[:, None]
         parts = ([getattr(each, name) for each in self.panels] for name in ("bounds", "far", "near"))
         bounds, far, near = (np.array(each)[:, :, None, None] for each in parts)
-        decay = np.minimum(points * near, points * near[:, :1])  # -ln of E_a in (Q3), E_h in (Q4)
+        decay = np.minimum(points * near, points * np.exp(far))  # -ln of E_a in (Q3), E_h in (Q4)
         logs = bounds + orders * far - decay - floors
         if points.shape[1] > 1:
             logs = np.maximum(logs[..., :-1], logs[..., 1:])

@@ -259,21 +259,22 @@ def _map(figure: Figure, axes: Axes, W: Array, A: Array, drop: Array, most: floa
 
 
 def _clock(top: Axes, bottom: Axes, path: Trajectory, rates: Array, amplitudes: Array) -> None:
-    """Marks where given shares of the escape time have passed."""
-    near_the_end = rates[-1] + 0.1 * np.ptp(rates)
-    marks = ((0.0, "", 0, 0), (0.5, "50 % of the time", 4, -50), (0.9, "90 %", 14, -36), (0.99, "99 %", 24, -24),
+    """Marks where given shares of the escape time have passed; labels that the next one would touch are left out."""
+    marks = ((0.5, "50 % of the time", 4, -50), (0.9, "90 %", 14, -36), (0.99, "99 %", 24, -24),
              (1.0, "escape", -10, -26))  # fmt: skip
-    for share, text, right, up in marks:
-        at = _at(path, share)
+    passed = [_at(path, share) for share, *_ in marks]
+    for at in (0, *passed):
         top.plot(rates[at], amplitudes[at], "o", color=BLUE, mec="white", markersize=8, zorder=5)
-        if share > 0:  # a label too close to the last one is left out
-            here = rates[at], np.log10(path.drop[at])
-            bottom.plot(*here, "o", color=BLUE, mec="white", markersize=8, zorder=5)
-            if share < 1 and rates[at] < near_the_end:
-                continue
-            line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7}
-            side = "center" if right < 0 else "left"
-            bottom.annotate(text, here, (right, up), textcoords="offset points", ha=side, fontsize=9.5, arrowprops=line)
+    gained = np.log10(path.drop[1:])[np.array(passed) - 1]
+    for at, y, after, above, mark in zip(passed, gained, [*passed[1:], 0], [*gained[1:], np.inf], marks, strict=True):
+        _, text, right, up = mark
+        bottom.plot(rates[at], y, "o", color=BLUE, mec="white", markersize=8, zorder=5)
+        if abs(rates[at] - rates[after]) < 0.1 * np.ptp(rates) and above - y < 0.25:  # of the way, and of a decade
+            continue
+        line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7}
+        side = "center" if right < 0 else "left"
+        end = (rates[at], y)
+        bottom.annotate(text, end, (right, up), textcoords="offset points", ha=side, fontsize=9.5, arrowprops=line)
 
 
 def _at(path: Trajectory, share: float) -> int:

@@ -5,6 +5,7 @@ Oracle: the text of a formula, evaluated by mpmath with many digits; SymPy has n
 
 import math
 import re
+from fractions import Fraction
 
 import pytest
 import sympy as sp
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from theory.decay import Envelope, Unbounded, envelope
 from theory.expression import t
+from theory.sizes import Powers, Size, bracket, tidy
 from tolerances import working
 
 CTX = working(20)
@@ -25,6 +27,10 @@ def value(text, at, ctx=CTX):
     space = {name: getattr(ctx, name) for name in NAMES} | {"airy": ctx.airyai, "mpf": ctx.mpf}
     written = re.sub(r"([\d.]+)", r"mpf('\1')", text.replace("^", "**"))
     return +eval(written, space, {"t": ctx.mpf(at)})  # noqa: S307 - the texts are written here; + makes pi a number
+
+
+def real(x):
+    return CTX.mpf(x.numerator) / x.denominator
 
 
 def formula(text):
@@ -257,7 +263,6 @@ def test_the_tail_of_an_envelope_is_that_of_an_incomplete_gamma_function(power, 
         *(sp.Rational(each.numerator, each.denominator) for each in (1 + 0 * power, power, rate, stretch)), 1
     )
     claimed = found.log_tail(x, s)
-    real = lambda each: CTX.mpf(each.numerator) / each.denominator
     p, r, q, x = real(power), real(rate), real(stretch), CTX.mpf(x)
     if r == 0 or (s and q == 1):
         r, q = r + s, CTX.mpf(1)
@@ -288,3 +293,51 @@ def test_a_tail_needs_numbers(x, s):
 def test_a_bad_envelope_cannot_be_built():
     with pytest.raises(ValueError, match="an envelope has constant >= 0"):
         Envelope(*map(sp.Integer, (1, 0, -1, 1, 1)))
+
+
+def summed(powers, at):
+    return sum(real(c) * at ** real(q) for q, c in powers.terms.items())
+
+
+COEFFICIENTS = st.fractions(-5, 5, max_denominator=3)
+POWERS = st.dictionaries(st.fractions(0, 3, max_denominator=3), COEFFICIENTS, max_size=4).map(Powers)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(powers=POWERS, m=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(7)]))
+@example(powers=Powers({Fraction(1, 3): Fraction(1, 10)}), m=Fraction(7))
+@example(powers=Powers({Fraction(2): Fraction(1), Fraction(0): Fraction(-26)}), m=Fraction(0))
+def test_a_sum_of_powers_is_positive_since_when_it_says(powers, m):
+    since = powers.positive_since(m)
+    q, lead = powers.lead
+    if since is None:
+        assert lead < 0 or (lead == 0 and m > 0) or (q == 0 and m > 0)
+    else:
+        for factor in ("1", "1.01", "1.3", "5", "1000"):
+            at = real(since) * CTX.mpf(factor)
+            assert summed(powers, at) >= real(m) * CTX.log(at)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(
+    constant=st.fractions(Fraction(1, 50), 50, max_denominator=50),
+    power=st.fractions(-4, 4, max_denominator=3),
+    of=POWERS,
+)
+@example(constant=Fraction(40), power=Fraction(-1, 3), of=Powers({}))
+def test_a_size_is_small_since_when_it_says(constant, power, of):
+    since = Size(constant, power, of).small_since()
+    if since is None:
+        assert of.lead[1] > 0 or (of.lead[0] == 0 and (power > 0 or (power == 0 and real(constant) > 1)))
+    else:
+        for factor in ("1", "1.01", "1.3", "5", "1000"):
+            at = real(since) * CTX.mpf(factor)
+            assert CTX.log(real(constant)) + real(power) * CTX.log(at) + summed(of, at) <= CTX.mpf("1e-18")
+
+
+@pytest.mark.parametrize("x", [sp.pi, -sp.exp(-40), sp.sqrt(2) * 10**30, sp.Rational(10**20 + 1, 10**20)])
+def test_rationals_are_rounded_outward_and_kept_short(x):
+    low, high = bracket(x)
+    assert low <= high and sp.Rational(low) <= x <= sp.Rational(high)
+    assert high - low < abs(low) / 10**7
+    assert len(str(abs(low.numerator)).rstrip("0")) <= 12 and tidy(low, up=True) == low

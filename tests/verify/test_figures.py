@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from numerics.dense_flow import dense_trajectory
 from numerics.relaxed import relaxed_drop
 from numerics.trajectory import trajectory
+from theory.dense import DenseProblem, DenseRNN
 from theory.kernels import Exponential, Gaussian
+from theory.parametrisation import InverseSquare
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify import figures
@@ -112,6 +115,44 @@ def test_a_single_cell_and_one_without_escape_can_be_drawn():
     picture = figures.plateaus(["alone"], [alone])
     assert "Crosses" in picture.caption
     assert "stationary" in [text.get_text().split(": ")[-1] for text in picture.figure.axes[0].texts]
+
+
+def test_curves_that_end_together_are_named_in_a_legend(paths):
+    apart = figures.plateaus(["a", "b", "c"], paths).figure.axes[0]
+    assert apart.get_legend() is None
+    assert [text.get_text() for text in apart.texts] == ["a", "b", "c"]
+    names = [f"rates.1 = 0.{digit}, lag = 8" for digit in range(4)]
+    together = figures.plateaus(names, [paths[0]] * 4, story=" A story.")
+    (axes,) = together.figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    assert not axes.texts
+    assert "asked for. A story." in together.caption
+
+
+def test_a_dense_network_has_its_curve():
+    start = DenseRNN([["-1"]], [["1"]], ["1/2"])
+    path = dense_trajectory(DenseProblem(Target([Exponential()]), start, "0.1"))
+    picture = figures.plateaus(["dense"], [path])
+    last = rows(picture)[-1]
+    assert float(last["log10_tau"]) == pytest.approx(np.log10(0.495594), abs=1e-6)
+    assert float(last["loss / J(0)"]) == pytest.approx(0.025 / 0.125)  # J(0) = (1/2)^2 / 2
+
+
+def test_the_law_of_coincided_units_is_drawn():
+    points = [figures.CursePoint("12", "818", coincided="2862"), figures.CursePoint("16", "5.3e6", coincided="8.1e6")]
+    picture = figures.curse(points)
+    (axes,) = picture.figure.axes
+    line = next(line for line in axes.get_lines() if "coincided" in line.get_label())
+    assert line.get_ydata() == pytest.approx(np.log10([2862, 8.1e6]))
+    assert [row["coincided"] for row in rows(picture)] == ["2862", "8.1e6"]
+
+
+def test_labels_of_the_clock_do_not_touch(paths):
+    """The last percent of the time may be a twentieth of the way: only the escape is named there."""
+    problem = Problem(pair("10").target, pair("10").start, "0.05", parametrisation=InverseSquare("1", "1/2"))
+    shown = [text.get_text() for text in figures.landscape(trajectory(problem)).figure.axes[1].texts]
+    assert shown == ["50 % of the time", "90 %", "escape"]
+    assert "99 %" in [text.get_text() for text in figures.landscape(paths[2]).figure.axes[1].texts]
 
 
 NODES, WEIGHTS = (30 * x for x in np.polynomial.legendre.leggauss(200))  # Gauss-Legendre on 0 <= t <= 60

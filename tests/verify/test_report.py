@@ -181,6 +181,87 @@ def test_nothing_half_written_stays(result, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+TARGET = '[target]\nterms = [{kind = "exponential"}, {kind = "gaussian", lag = "8"}]\n'
+UNITS = '[start]\namplitudes = ["1", "0"]\nrates = ["1", "0.7"]\n'
+DENSE = '[start]\nrecurrent = [["-1", "0"], ["0", "-0.7"]]\ninput_weights = [["1"], ["1"]]\nreadout = ["1", "0"]\n'
+REST = '[escape]\ndrop = "0.05"\n[precision]\ndigits = 6\n'
+TWO = DENSE.replace('[["1"], ["1"]]', '[["1", "0"], ["0", "1"]]')
+VARIANTS = {
+    "horizon": TARGET + UNITS + REST + '[sweep]\n"target.horizon" = ["8", "inf"]\n',
+    "parametrisation": TARGET
+    + UNITS
+    + REST
+    + '[sweep]\n"start.parametrisation" = ["identity", "exp", {a = 1, b = "1/2"}]\n',
+    "dense": TARGET + DENSE + REST,
+    "two inputs": TARGET.replace('lag = "8"', 'lag = "8", input = 2') + TWO + REST,
+    "expression": TARGET.replace('kind = "gaussian"', 'kind = "expression", rho = "exp(-t)*sin(t)^2"') + UNITS + REST,
+    "power-law": TARGET.replace("gaussian", "power-law")
+    + UNITS
+    + REST
+    + '[sweep]\n"target.terms.1.lag" = ["6", "8"]\n',
+    "coincided": TARGET.replace('"8"', '"14"')
+    + '[start]\namplitudes = ["1/2", "1/2"]\nrates = ["1", "1.3"]\n'
+    + REST.replace("0.05", "0.02"),
+}
+SAID = {
+    "horizon": (
+        "The loss looks back over the horizon T and no further.",
+        "The study takes T = 8, ∞.",
+        "D₀(s, β)",
+        "instead of",
+    ),
+    "parametrisation": ("what is trained is v, and, in turn,", "<h3>Parametrisation</h3>", "1/(v² + 0.5)", "1/φ′(v₀)²"),
+    "dense": ("all of W, U and c are trained", "<mtable>", "sits on a plateau first", "<h3>Dense network</h3>"),
+    "two inputs": ("a memory of each of its inputs", "<mi>ρ</mi><mi>2</mi></msub>", "λ: an eigenvalue of W"),
+    "expression": ("otherwise", "∫", "L = 8"),
+    "power-law": ("H<sub>n</sub>(s, p)", "The study takes L = 6, 8.", "e<sup>2w₀</sup> = 4.06"),
+    "coincided": ("<h3>Coincided start</h3>", "κ₂, κ₃", "first merge", "law of coincided units"),
+}
+NOT_SAID = {
+    "horizon": ("H<sub>n</sub>", "proved lower bound</th>"),
+    "parametrisation": ("D₀", "horizon T", "No law of coincided"),
+    "dense": ("M<sub>n</sub>", "units (amplitude; rate)", "2w₀", "slow flow</th>"),
+    "two inputs": ("units (amplitude; rate)", "slow flow</th>"),
+    "expression": ("M<sub>n</sub>", "H<sub>n</sub>", "sin</mi><mi>"),
+    "power-law": ("M<sub>n</sub>", "GaussianMoment", "PowerMoment"),
+    "coincided": ("H<sub>n</sub>", "slow flow</th>", "proved lower bound</th>"),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_kind_of_study_has_a_page_that_says_what_it_is(name, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(VARIANTS[name], "utf-8")
+    study = load(path)
+    page = report._page(study, run(study), [], [], [])
+    ElementTree.fromstring(page)
+    for text in SAID[name]:
+        assert text in page
+    for text in NOT_SAID[name]:
+        assert text not in page
+    assert "Moment" not in page and "Piecewise" not in page
+
+
+def test_figures_of_other_sweeps(tmp_path):
+    """No escape times against memory where the memory is one; curves and a map all the same."""
+    path = tmp_path / "study.toml"
+    path.write_text(VARIANTS["horizon"], "utf-8")
+    assert [each.name for each in report._pictures(run(load(path)), [], lambda _: None)] == ["plateaus", "landscape"]
+    path.write_text(VARIANTS["dense"], "utf-8")
+    assert [each.name for each in report._pictures(run(load(path)), [], lambda _: None)] == ["plateaus"]
+
+
+def test_letters_that_decide_nothing_are_left_out(tmp_path):
+    """Which of two boxes begins first is not for a letter to say; the numbers do."""
+    boxes = '{kind = "box", lag = "6"}, {kind = "box", lag = "9", end = 2}]'
+    path = tmp_path / "study.toml"
+    sweep = '[sweep]\n"target.terms.1.lag" = ["6", "8"]\n'
+    path.write_text(TARGET.replace('{kind = "gaussian", lag = "8"}]', boxes) + UNITS + REST + sweep, "utf-8")
+    result = run(load(path))
+    names = [each.name for each in report._derivation(result) if each.statements]
+    assert names[-2:] == ["slow flow", "lower bound"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 500])
 def test_a_real_browser_draws_the_page(folder, tmp_path, width):
