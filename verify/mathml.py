@@ -246,7 +246,7 @@ def named(expr: sp.Expr) -> sp.Expr:
 
     >>> s, t = sp.symbols("s t", positive=True)
     >>> named(GaussianMoment(0, s, 10, 1)), named(Moment(0, s, sp.Lambda(t, sp.airyai(t)), 0, sp.oo))
-    (M_0(s, 10, 1), ShownIntegral(exp(-s*t)*airyai(t), (t, 0, oo)))
+    (M_0(s, 10, 1), Integral(exp(-s*t)*airyai(t), (t, 0, oo)))
     """
 
     def name(moment: Any) -> Any:

@@ -120,3 +120,7 @@ def test_relations():
 
 def test_a_flow_over_a_horizon_shows_the_horizon():
     assert text_of(landscape.loss(T)) == "J=∑i=1m∑j=1maiaj(1−e−T(wi+wj))wi+wj−2∑i=1maiR(wi)+∫0Tρ(t)2dt"
+
+
+def test_no_integral_is_computed_to_be_printed():
+    assert not named(Airy(lag="2").laplace(sp.Integer(1))).is_number

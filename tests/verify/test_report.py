@@ -194,7 +194,7 @@ VARIANTS = {
     + '[sweep]\n"start.parametrisation" = ["identity", "exp", {a = 1, b = "1/2"}]\n',
     "dense": TARGET + DENSE + REST,
     "two inputs": TARGET.replace('lag = "8"', 'lag = "8", input = 2') + TWO + REST,
-    "expression": TARGET.replace('kind = "gaussian"', 'kind = "expression", rho = "exp(-t)*sin(t)^2"') + UNITS + REST,
+    "expression": TARGET.replace('kind = "gaussian"', 'kind = "expression", rho = "t*exp(-2*t)"') + UNITS + REST,
     "power-law": TARGET.replace("gaussian", "power-law")
     + UNITS
     + REST
@@ -222,7 +222,7 @@ NOT_SAID = {
     "parametrisation": ("D₀", "horizon T", "No law of coincided"),
     "dense": ("M<sub>n</sub>", "units (amplitude; rate)", "2w₀", "slow flow</th>"),
     "two inputs": ("units (amplitude; rate)", "slow flow</th>"),
-    "expression": ("M<sub>n</sub>", "H<sub>n</sub>", "sin</mi><mi>"),
+    "expression": ("M<sub>n</sub>", "H<sub>n</sub>"),
     "power-law": ("M<sub>n</sub>", "GaussianMoment", "PowerMoment"),
     "coincided": ("H<sub>n</sub>", "slow flow</th>", "proved lower bound</th>"),
 }
