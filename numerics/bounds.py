@@ -119,11 +119,11 @@ def _good_pair(bound: LowerBound) -> tuple[sp.Rational, sp.Rational] | None:
             d = distance(end_at(x))[0]
             return float(d.log()) if d > 0 else -math.inf
 
+        if below(DEEPEST)[0] > enough:
+            return None  # and nowhere below the drop (F4)
         x = _golden(lambda x: below(x)[0] - 2 * log_distance(x), DEEPEST, SHALLOWEST)  # -ln of (M21)
         if below(x)[0] > enough:
             low, high = DEEPEST, x
-            if below(low)[0] > enough:
-                return None
             while high - low > 1e-6:  # (F4)
                 middle = (low + high) / 2
                 low, high = (middle, high) if below(middle)[0] <= enough else (low, middle)

@@ -31,7 +31,7 @@ from scipy.optimize import brentq
 
 from numerics.answer import decimal
 from numerics.arithmetic import Array
-from numerics.escape import EscapeTime, State, check_digits
+from numerics.escape import EscapeTime, State, check_digits, check_limits
 from numerics.gramian import DenseLandscape, NotHurwitz
 from numerics.run import MOST_STEPS, Outcome
 from theory.dense import DenseProblem
@@ -115,11 +115,10 @@ def dense_escape_time(
     >>> dense_escape_time(DenseProblem(Target([Exponential()]), start, "0.1"), digits=6).tau
     '0.495594'
     """
+    if not isinstance(problem, DenseProblem):
+        raise TypeError(f"problem must be a DenseProblem, got {problem!r}; a Problem goes to escape_time")
     check_digits(digits)
-    if type(max_steps) is not int or max_steps < 1:
-        raise ValueError(f"max_steps must be >= 1 and an int, got {max_steps!r}; leave it out for the default")
-    if not max_seconds > 0:
-        raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
+    check_limits(max_steps, max_seconds)
     latest = math.inf if tau_max is None else _as_float(positive(tau_max, "tau_max", "for the flow to run at all"))
     began = time.perf_counter()
     landscape = DenseLandscape(problem)

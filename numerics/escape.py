@@ -143,11 +143,10 @@ def escape_time(
     >>> escape_time(Problem(pair, LinearRNN([("1", "1"), ("0", "0.7")]), "0.05"), digits=15).tau
     '42.5955386593801'
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be a Problem, got {problem!r}; a DenseProblem goes to dense_escape_time")
     check_digits(digits)
-    if type(max_steps) is not int or max_steps < 1:
-        raise ValueError(f"max_steps must be >= 1 and an int, got {max_steps!r}; leave it out for the default")
-    if not max_seconds > 0:
-        raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
+    check_limits(max_steps, max_seconds)
     latest = None if tau_max is None else positive(tau_max, "tau_max", "for the flow to run at all")
     began = time.perf_counter()
     limits = Limits(latest, max_steps, began + max_seconds)
@@ -190,6 +189,16 @@ def escape_time(
     if best is None or shared < 1:  # the last attempt failed too, or two runs share nothing
         return _result(problem, replace(fine, outcome=Outcome.failed, reason=Outcome.failed.value), None, began, setup)
     return _result(problem, best, min(digits, shared), began, setup)
+
+
+def check_limits(max_steps: object, max_seconds: object) -> None:
+    """Raise TypeError or ValueError unless these are limits that escape_time accepts."""
+    if type(max_steps) is not int or max_steps < 1:
+        raise ValueError(f"max_steps must be >= 1 and an int, got {max_steps!r}; leave it out for the default")
+    if isinstance(max_seconds, bool) or not isinstance(max_seconds, int | float):
+        raise TypeError(f"max_seconds must be a number of seconds, got {max_seconds!r}; leave it out for no limit")
+    if not max_seconds > 0:
+        raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
 
 
 def check_digits(digits: object) -> None:

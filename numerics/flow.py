@@ -86,11 +86,11 @@ class GradientFlow:
 
 
 def _copies(problem: Problem) -> tuple[tuple[int, int], ...]:
-    """(component, earlier component) of units that start alike: the flow keeps them alike, roundoff would not."""
+    """(component, earlier component) of units that start alike: the flow moves them alike, roundoff would not."""
     m = problem.start.width
     seen: dict[object, int] = {}
     pairs: list[tuple[int, int]] = []
-    for unit, alike in enumerate(zip(problem.start.units, problem.reference, strict=True)):
+    for unit, alike in enumerate(problem.start.units):
         first = seen.setdefault(alike, unit)
         if first != unit:
             pairs += [(unit, first), (m + unit, m + first)]

@@ -216,7 +216,11 @@ class DenseLandscape:
             kind = _ExponentialTerm if isinstance(each, Exponential) else _Term
             self._terms[int(each.input) - 1].append(kind(each, self.horizon))
         start = problem.start
-        self.start = np.array([float(x) for x in (*start.readout, *sum(start.recurrent + start.input_weights, ()))])
+        numbers = [*start.readout, *sum(start.recurrent + start.input_weights, ())]
+        self.start = np.array([float(x) for x in numbers])
+        vanished = any(exact != 0 and near == 0 for exact, near in zip(numbers, self.start, strict=True))
+        if vanished or not np.isfinite(self.start).all():
+            raise ArithmeticError("a weight of the dense network is beyond float64, in which its flow is run")
         balls = Arb(30)
         with balls.working():
             self.target_norm = float(evaluate(weighted_square(problem.target.terms, sp.S.Zero, problem.horizon), balls))

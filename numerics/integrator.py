@@ -22,6 +22,7 @@ over the step contracts only like h/(time left) and fails on a plateau. What mak
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +35,7 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
 CAREFUL = 1.25  # growth after a step at which Newton's method failed; allowed to recover by as much at every step
 TINY = 1e-6  # part of a step in which its polynomial is nothing but roundoff
 POOR = 1e-3  # a correction that contracts less than this wants better factors
+LONGEST = 1e290  # of a step in float64
 FLOAT = Float64()
 
 
@@ -217,10 +219,12 @@ class Integrator:
         last: Step | None = None
         grow = GROW
         while True:
-            if self.native and self.rejected > 30 + self.accepted / 5:
-                raise StepFailed  # roundoff rules; more digits are needed
+            if self.native and (self.rejected > 30 + self.accepted / 5 or h > LONGEST):
+                raise StepFailed  # roundoff rules, or a rest that float64 cannot tell; more digits are needed
             try:
                 step = self.step(y, h, self._predict(last, h, y))
+                if not isfinite(step.error):
+                    raise StepFailed
             except StepFailed:
                 self.rejected += 1
                 h, grow = h / 4, CAREFUL

@@ -242,8 +242,9 @@ class Proof:
             middle = (each.left + each.right) / 2
             if each.right - each.left < self.narrowest or len(self.panels) > MOST_PANELS:
                 raise ValueError(
-                    f"density must be bounded, and analytic but for a few corners; {self.density} near "
-                    f"t = {float(middle):.6g} cannot be integrated by {len(self.panels)} panels"
+                    "density must be bounded, analytic but for a few corners, and not oscillate for ever: "
+                    f"{self.density} near t = {float(middle):.6g} is too much for {len(self.panels)} panels; "
+                    "let it fade faster, or give a finite horizon"
                 )
             panels += [self._panel(each.left, middle), self._panel(middle, each.right)]
         self.panels = panels

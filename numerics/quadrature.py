@@ -176,8 +176,9 @@ class Rule:
     def _widened(self, low: float, high: float) -> _Sum:
         """The sum with (Q2) on an open interval around [low, high]: their rounding does not matter."""
         if self._sum is None or not self._low < low <= high < self._high:
-            below = low / 2 if low >= self._rest else 2 * min(low, -self._rest)
-            low, high = min(self._low, below), max(self._high, 2 * max(high, self._rest))
+            further = 2 if self._sum is None else 8  # s that has left once will go on
+            below = low / further if low >= self._rest else further * min(low, -self._rest)
+            low, high = min(self._low, below), max(self._high, further * max(high, self._rest))
             self._sum = self._build(low, high, ORDERS)
             self._low, self._high = low, high
         return self._sum

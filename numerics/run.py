@@ -101,6 +101,8 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
                 if watch:
                     watch(clock.tau, step)
                 reached = landscape.drop(step.after)
+                if not reached > dropped - target / 1000:
+                    raise StepFailed  # J falls along the flow: this is not it
                 if reached > target:
                     h, y = _locate(integrator, flow, step, target)
                     clock.advance(h)
@@ -185,7 +187,7 @@ def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:
     balls = Landscape(geometry, Arb(TRAP_DIGITS))
     with balls.arithmetic.working():
         z = balls.arithmetic.array(y)
-        return merged_trap(balls, z) if merged else trap(balls, z)
+        return merged_trap(balls, z, flow.copies) if merged else trap(balls, z)
 
 
 def _at_the_end(flow: GradientFlow, y: Array, missing: Any) -> bool:

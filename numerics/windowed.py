@@ -84,7 +84,8 @@ def float_divided_moment(n: int, s: Any, beta: Any, T: float) -> Any:
     total = s + beta
     D = (float_moment(0, s, T) - q) / total  # (W2)
     for k in range(1, n + 1):
-        D = (float_moment(k, s, T) + k * D - T**k * q) / total
+        q = T * q  # never T^k by itself, which may overflow where q is 0
+        D = (float_moment(k, s, T) + k * D - q) / total
     slow = total * T < UNIT
     if slow.any():
         by_number = np.frompyfunc(lambda s, b: divided_moment(_plain, np.exp, 16, 0, n, s, b, T), 2, 1)

@@ -59,7 +59,8 @@ def parse(text: str, name: str) -> sp.Expr:
 
     name: what the caller calls the formula; every error message begins with it.
     Raises TypeError if text is not a string; ValueError, naming what was found, for anything that is not in the
-    grammar, too large, or not real and finite: the formula is looked at for some t, not proved real for all of them.
+    grammar, too large, or not real and finite: poles of rational parts are found, other places are looked at for some
+    t only.
 
     >>> parse("exp(-0.1*(t - 10)^2)", "rho")
     exp(-(t - 10)**2/10)
@@ -94,6 +95,10 @@ class _Formula:
             self.refuse(f"found no formula ({error.msg})")
         except (RecursionError, MemoryError):
             self.refuse("brackets, powers or functions are nested too deep")
+        for power in value.atoms(sp.Pow):
+            base = sp.Poly(power.base, t) if power.exp.is_negative and power.base.is_polynomial(t) else None
+            if base is not None and base.domain.is_Numerical and base.domain.is_Exact and base.count_roots(0):
+                self.refuse(f"found a pole where {power.base} = 0 at some t >= 0")
         for time in SAMPLES if not value.is_real else ():
             found = sp.N(value.subs(t, time))
             if not (found.is_real and found.is_finite):

@@ -74,11 +74,11 @@ def delay() -> Any:
     return field(default="0", metadata={"check": check})
 
 
-def _count(least: int, what: str) -> Callable[[Any, str], sp.Expr]:
+def _count(least: int, most: int, what: str) -> Callable[[Any, str], sp.Expr]:
     def check(value: Any, name: str) -> sp.Expr:
         count = exact(value, name)
-        if not (count.is_Integer and count >= least):
-            raise ValueError(f"{name} must be an integer >= {least}, got {count}; it is {what}")
+        if not (count.is_Integer and least <= count <= most):
+            raise ValueError(f"{name} must be an integer from {least} to {most}, got {count}; it is {what}")
         return count
 
     return check
@@ -92,7 +92,7 @@ class Kernel:
     """
 
     kind: ClassVar[str]
-    input: sp.Expr = field(default="1", kw_only=True, metadata={"check": _count(1, "the number of an input")})
+    input: sp.Expr = field(default="1", kw_only=True, metadata={"check": _count(1, 1000, "the number of an input")})
 
     def __init_subclass__(cls, kind: str) -> None:
         cls.kind = kind
@@ -172,7 +172,7 @@ class Kernel:
 
 def _moment(density: sp.Expr, s: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.Expr:
     """(S6) of order 0; 0 for an empty interval."""
-    if not lower < upper:
+    if density == 0 or not lower < upper:
         return ZERO
     if not density.has(t):
         return density * sp.exp(-s * lower) * ExponentialMoment(0, s, upper - lower)
@@ -180,7 +180,12 @@ def _moment(density: sp.Expr, s: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.
 
 
 def _formula(value: Any, name: str) -> sp.Expr:
-    return exact(value, name) if isinstance(value, sp.Expr) else parse(value, name)
+    if not isinstance(value, sp.Expr):
+        return parse(value, name)
+    if other := value.free_symbols - {t}:
+        found = ", ".join(sorted(map(str, other)))
+        raise ValueError(f"{name} must be a formula in Symbol('t', nonnegative=True) alone, got the symbols {found}")
+    return exact(value, name)
 
 
 @dataclass(frozen=True)
@@ -299,7 +304,7 @@ class Erlang(Kernel, kind="erlang"):
     """
 
     amplitude: sp.Expr = number("1")
-    order: sp.Expr = field(default="0", metadata={"check": _count(0, "a power of t")})
+    order: sp.Expr = field(default="0", metadata={"check": _count(0, 1000, "a power of t")})
     rate: sp.Expr = positive_number("1", "for the memory to fade")
     lag: sp.Expr = delay()
 

@@ -22,6 +22,8 @@ from theory.kernels import Exponential, Kernel, overlap, t
 from theory.parametrisation import IDENTITY, Parametrisation
 from theory.rnn import LinearRNN
 
+LONGEST = 10**100  # of a finite horizon
+
 
 @dataclass(frozen=True)
 class Target:
@@ -39,6 +41,8 @@ class Target:
     def __post_init__(self) -> None:
         if isinstance(self.terms, Kernel):
             raise TypeError(f"target terms must be a list of Kernels, got one Kernel {self.terms!r}; write [kernel]")
+        if not isinstance(self.terms, Iterable):
+            raise TypeError(f"target terms must be a list of Kernels, got {self.terms!r}")
         terms = tuple(self.terms)
         if not terms:
             raise ValueError("the target must have at least one term, got none; add an exponential or a gaussian")
@@ -89,6 +93,8 @@ def horizon_of(value: Exact | sp.Expr, target: Target) -> sp.Expr:
     horizon: sp.Expr = sp.oo if value is sp.oo else positive(value, "horizon", why)
     if horizon.free_symbols:
         raise ValueError(f"horizon must be a number, got {horizon}; substitute values for its symbols")
+    if horizon is not sp.oo and horizon > LONGEST:
+        raise ValueError(f"horizon must be at most {LONGEST:.0e} or 'inf', got a longer one; 'inf' is what it comes to")
     for i, term in enumerate(target.terms):
         if horizon is sp.oo and not term.square_integrable:
             raise ValueError(

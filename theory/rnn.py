@@ -9,11 +9,18 @@ Source: the model of Li, Han, E, Li, ICLR 2021, arXiv:2009.07799, as mathematics
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
 from theory.exact import Exact, positive, real
 from theory.kernels import t
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, got {values!r}; write for example [('1', '1'), ('0', '0.7')]")
+    return list(values)
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,12 @@ class LinearRNN:
     units: tuple[tuple[sp.Expr, sp.Expr], ...]
 
     def __post_init__(self) -> None:
+        pairs = [_listed(unit, f"unit {i}") for i, unit in enumerate(_listed(self.units, "units"))]
+        for i, pair in enumerate(pairs):
+            if len(pair) != 2:
+                raise ValueError(f"unit {i} must be a pair (amplitude, rate), got {pair}")
         why = "for the memory to fade; rates are minus the eigenvalues of W"
-        units = tuple(
-            (real(a, f"amplitude {i}"), positive(w, f"rate {i}", why)) for i, (a, w) in enumerate(self.units)
-        )
+        units = tuple((real(a, f"amplitude {i}"), positive(w, f"rate {i}", why)) for i, (a, w) in enumerate(pairs))
         if not units:
             raise ValueError("the network must have at least one unit, got none; give amplitudes and rates")
         object.__setattr__(self, "units", units)
@@ -41,7 +50,7 @@ class LinearRNN:
     @classmethod
     def of(cls, amplitudes: Iterable[Exact], rates: Iterable[Exact]) -> "LinearRNN":
         """The network with these readout amplitudes and rates; their lengths must match."""
-        a, w = list(amplitudes), list(rates)
+        a, w = _listed(amplitudes, "amplitudes"), _listed(rates, "rates")
         if len(a) != len(w):
             counts = f"{len(a)} amplitudes and {len(w)} rates"
             raise ValueError(f"amplitudes and rates must have one entry a unit, got {counts}")

@@ -139,7 +139,7 @@ def _derive(arguments: argparse.Namespace) -> int:
     elif arguments.latex:
         print(as_latex(objects))
     else:
-        print(f"Study {study.name}; slow flow and lower bound are those of {label(first.parameters)}.")
+        print(f"Study {study.name}; what depends on the problem is that of {label(first.parameters)}.")
         for each in objects:
             print(f"\n{each.name}\n\n{each.unicode}")
     return 0

@@ -23,6 +23,7 @@ from verify.study import Simulation
 from verify.sweep import CellResult, StudyResult
 
 AFFORDABLE = 100_000  # gradient steps of all runs of a cell together: about 15 s on a core
+FEWEST = 20  # gradient steps of an escape, below which no order in eta can be measured
 PAST_LAG = 15  # simulated time beyond the longest lag: e^{-2 * 15} of the loss of a unit rate is cut off
 
 
@@ -96,6 +97,8 @@ def unaffordable(cell: CellResult, settings: Simulation) -> str | None:
     if off_grid := [end for end in ends if not (end / settings.dt).is_Integer]:
         what = "the target jumps or the horizon ends"
         return f"{what} at {off_grid[0]}, off the grid of dt = {settings.dt}; take a dt that divides it"
+    if float(cell.escape.tau) < FEWEST * float(settings.eta):
+        return f"the escape takes fewer than {FEWEST} gradient steps of eta = {settings.eta}; take a smaller eta"
     steps = gradient_steps(settings, float(cell.escape.tau))
     if steps > AFFORDABLE:
         return f"it would take about {steps:.1e} gradient steps, more than the {AFFORDABLE:.0e} that are afforded"

@@ -224,6 +224,8 @@ def _paths(table: Table, above: str = "") -> Iterator[tuple[str, Any]]:
 def _set(document: Table, path: str, value: Any) -> None:
     """document[path] = value; whether a key is known there is for `_problem` to judge."""
     parts = path.split(".")
+    if len(parts) < 2:
+        raise StudyError(f"sweep.{path}: must name an entry of a section, such as target.terms.1.lag")
     if parts[0] not in ("target", "start") and path not in ("escape.drop", "escape.fraction"):
         sweepable = "target..., start..., escape.drop and escape.fraction can be swept"
         raise StudyError(f"sweep.{path}: cannot be swept; {did_you_mean(parts[0], SECTIONS)}{sweepable}")

@@ -20,6 +20,7 @@ from numerics.bounds import flow_lower_bound
 from numerics.coincidence import coincided_escape_time
 from numerics.dense_flow import dense_escape_time
 from numerics.escape import EscapeTime, escape_time
+from numerics.run import Outcome
 from numerics.scaling import ScalingLaw, scaling_law
 from numerics.slow_flow import leading_order, slow_escape_time
 from theory.dense import DenseProblem
@@ -34,6 +35,8 @@ Laws: TypeAlias = tuple[Answer, Answer, Answer, Answer]
 LAWS = ("slow_flow", "leading_order", "coincided", "lower_bound")  # what theory says of an escape time
 _NONE = Answer(None, "estimated", reason="the plateau formulas are those of a diagonal network's flow in (a, w)")
 NOT_DENSE: Laws = (_NONE, _NONE, _NONE, _NONE)
+_NEVER = Answer(None, "enclosed", reason=Outcome.unreachable.value)
+UNREACHED: Laws = (_NEVER, _NEVER, _NEVER, _NEVER)
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
         if isinstance(problem, DenseProblem):
             escape, laws = dense_escape_time(problem, digits=digits, **vars(limits)), NOT_DENSE
         else:
-            escape, laws = escape_time(problem, digits=digits, **vars(limits)), _laws(problem, digits)
+            escape = escape_time(problem, digits=digits, **vars(limits))
+            laws = UNREACHED if escape.outcome is Outcome.unreachable else _laws(problem, digits)
     except Exception as error:
         seconds = time.perf_counter() - began
         return CellResult(cell.parameters, problem, error=f"{type(error).__name__}: {error}", seconds=seconds)

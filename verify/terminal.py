@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_FLOOR, ROUND_HALF_EVEN, Context
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Overflow
 from typing import Any
 
 Progress = Callable[..., None]
@@ -49,7 +49,11 @@ def short(value: str | None, digits: int = 6, down: bool = False) -> str | None:
     """
     rounding = ROUND_FLOOR if down else ROUND_HALF_EVEN
     context = Context(digits, rounding, MIN_EMIN, MAX_EMAX)  # tau ~ 10^(10^6) is a number like any other
-    return None if value is None else str(context.create_decimal(value))
+    try:
+        return None if value is None else str(context.create_decimal(value))
+    except Overflow:  # an exponent of twenty digits and more: no rounding but towards zero
+        mantissa, _, exponent = str(value).partition("e")
+        return f"{mantissa[: digits + 1]}E{exponent}"
 
 
 @contextmanager
