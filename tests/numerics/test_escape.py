@@ -316,3 +316,31 @@ def test_units_that_start_alike_stay_alike():
     found = escape_time(pair("20", "0.02", (*PAIR, (0, Fraction(7, 10)))), digits=12)
     assert agree(found.tau, "382835.7077", 9)
     assert found.end.rates[1] == found.end.rates[2] and found.end.amplitudes[1] == found.end.amplitudes[2]
+
+
+def test_units_alike_but_for_their_pairing_stay_alike():
+    """Two halves of one exponential: one is paired with it, the other a spare, and both are one unit for ever."""
+    halves = LinearRNN((("0.5", "1"), ("0.5", "1")))
+    target = Target((Exponential(), Gaussian(lag=10)))
+    found = escape_time(Problem(target, halves, "0.02"), digits=8, max_seconds=60)
+    whole = escape_time(Problem(target, LinearRNN((("1", "1"),)), "0.02"), digits=8)
+    assert found.outcome is whole.outcome is Outcome.stationary
+    assert found.minimum.rates == whole.minimum.rates and found.end.amplitudes[0] == found.end.amplitudes[1]
+
+
+def test_a_rest_that_float64_cannot_tell_is_found_in_balls():
+    """A rate of 1000 that speeds up for ever slower; steps grew past 1e308, and the ratio of two was no number."""
+    problem = Problem(Target((Exponential(1, 1000), Gaussian(lag=5))), LinearRNN((("1", "1000"), ("0", "0.7"))), "0.5")
+    assert escape_time(problem, digits=10, max_seconds=60).outcome is Outcome.stationary
+
+
+@pytest.mark.parametrize("arguments", [{"max_seconds": None}, {"max_seconds": "1"}, {"max_seconds": True}])
+def test_seconds_are_a_number(arguments):
+    problem = Problem(Target((Exponential(),)), LinearRNN((("1/2", "1"),)), "0.1")
+    with pytest.raises(TypeError, match="max_seconds must be a number of seconds, got"):
+        escape_time(problem, **arguments)
+
+
+def test_what_is_no_problem_is_named():
+    with pytest.raises(TypeError, match="problem must be a Problem, got None; a DenseProblem goes to dense_escape_time"):
+        escape_time(None)

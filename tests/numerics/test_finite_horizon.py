@@ -196,3 +196,40 @@ def test_a_short_horizon_escapes_when_quadrature_says_so():
     found = escape_time(problem, digits=10)
     assert agree(found.tau, run.t_events[0][0], digits=8)  # T = inf escapes at another time by tens of per cent
     assert not agree(found.tau, escape_time(Problem(problem.target, problem.start, "1/10"), digits=6).tau, digits=1)
+
+
+def test_a_rate_may_fall_below_zero():
+    """One unit, a bump of which T = 4.5 sees the rise only: the best memory grows. SciPy on Gauss points."""
+    target, T = Target((Gaussian(lag=5),)), 4.5
+    run = escape_time(Problem(target, LinearRNN((("0.1", "0.5"),)), "0.3", horizon="4.5"), digits=8)
+    x, weights = np.polynomial.legendre.leggauss(60)
+    t, weights = (x + 1) * T / 2, weights * T / 2
+    rho = np.exp(-((t - 5) ** 2) / 2)
+
+    def loss(y):
+        return weights @ (y[0] * np.exp(-y[1] * t) - rho) ** 2
+
+    def slope(_, y):
+        decay = np.exp(-y[1] * t)
+        error = weights * (y[0] * decay - rho)
+        return [-2 * error @ decay, 2 * y[0] * error @ (t * decay)]
+
+    def escaped(_, y):
+        return loss([0.1, 0.5]) - loss(y) - 0.3
+
+    escaped.terminal = True
+    expected = scipy.integrate.solve_ivp(slope, (0, 10), [0.1, 0.5], "DOP853", rtol=1e-11, atol=1e-12, events=escaped)
+    assert float(run.end.rates[0]) < 0
+    assert agree(float(run.tau), float(expected.t_events[0][0]), digits=7)
+
+
+def test_a_horizon_beyond_all_reason_is_refused():
+    with pytest.raises(ValueError, match=r"horizon must be at most 1e\+100 or 'inf'"):
+        Problem(Target((Exponential(),)), LinearRNN((("1", "1"),)), "0.1", horizon="1e160")
+
+
+def test_a_long_finite_horizon_does_not_overflow():
+    """T^2 is no float64 here; the memory has long faded."""
+    problem = Problem(Target((Exponential(), Gaussian(lag=5))), LinearRNN((("1", "1"), ("0", "0.7"))), "0.05")
+    far = Problem(problem.target, problem.start, problem.drop, horizon="1e99")
+    assert escape_time(far, digits=8).tau == escape_time(problem, digits=8).tau

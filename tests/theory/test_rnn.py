@@ -36,6 +36,10 @@ def test_networks_are_values_from_pairs_or_columns():
     [
         (lambda: LinearRNN([]), ValueError, "at least one unit, got none; give amplitudes and rates"),
         (lambda: LinearRNN.of([], []), ValueError, "at least one unit"),
+        (lambda: LinearRNN.of("12", "34"), TypeError, "amplitudes must be a list, got '12'"),
+        (lambda: LinearRNN(None), TypeError, "units must be a list, got None"),
+        (lambda: LinearRNN(["12"]), TypeError, "unit 0 must be a list, got '12'"),
+        (lambda: LinearRNN([(1, 2, 3)]), ValueError, r"unit 0 must be a pair \(amplitude, rate\), got \[1, 2, 3\]"),
         (lambda: LinearRNN.of([1, 0], [1]), ValueError, "one entry a unit, got 2 amplitudes and 1 rates"),
         (lambda: LinearRNN.of([1, 1], [1, 0]), ValueError, "rate 1 must be > 0 for the memory to fade"),
         (lambda: LinearRNN.of([1], ["-0.5"]), ValueError, "rate 0 must be > 0 .* minus the eigenvalues of W, got -1/2"),

@@ -182,3 +182,12 @@ def test_the_target_is_sampled_as_defined(study):
 def test_default_length_is_the_lag_and_15(study):
     cells = study(["8"], SIMULATE)
     assert sampling.length(cells.cells[0].problem, cells.simulate) == 23
+
+
+def test_theory_says_nothing_of_a_drop_that_is_never_reached(tmp_path):
+    path = tmp_path / "far.toml"
+    path.write_text((PAIR % '["10"]').replace('drop = "0.05"', 'drop = "50"'), "utf-8")
+    (cell,) = sweep.run(load(path)).cells
+    answers = [getattr(cell, name) for name in sweep.LAWS]
+    assert cell.outcome == "unreachable" and len(answers) == 4
+    assert all(answer.value is None and "no network can reach it" in answer.reason for answer in answers)
