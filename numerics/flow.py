@@ -1,8 +1,8 @@
 """The gradient flow of a problem as a system for the integrator, and where float64 may serve.
 
     y' = -G grad J ,  G = diag(1, .., 1, g(w_1), .., g(w_m))                                            (M8), (M9)
-    Jacobian          = -G Hess J - diag(0, .., 0, g'(w_k) dJ/dw_k)                                          (N1)
-    dJ/dtau           = grad J . y' = -(sum_k (dJ/da_k)^2 + sum_k g(w_k) (dJ/dw_k)^2)                        (N2)
+    Jacobian          = -G Hess J - diag(0, .., 0, g'(w_k) dJ/dw_k)                                          (Y1)
+    dJ/dtau           = grad J . y' = -(sum_k (dJ/da_k)^2 + sum_k g(w_k) (dJ/dw_k)^2)                        (Y2)
 
 g is the metric of the problem's parametrisation, g = 1 for the identity. The true flow never leaves the rates that phi
 reaches; a step that would is refused, and the integrator tries a shorter one. Pushed against the end of that range a
@@ -10,7 +10,7 @@ rate comes to rest there, g = 0, and where roundoff carries it across, the flow 
 
 float64 holds the flow while every signal the units act on stays inside its range: the bump's transform B(w*) at matched
 rates, and B(w)^2, which moves a spare, at the others; so plateaus end where a squared signal would underflow. And while
-it has the digits of g at the start, which it has not for w next to 1/b of an inverse square. (N1), (N2) derived here.
+it has the digits of g at the start, which it has not for w next to 1/b of an inverse square. (Y1), (Y2) derived here.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class GradientFlow:
         return -gradient
 
     def rhs_and_jacobian(self, y: Array) -> tuple[Array, Array]:
-        """-G grad J and its Jacobian (N1), shapes (..., 2m) and (..., 2m, 2m). Raises StepFailed like `rhs`."""
+        """-G grad J and its Jacobian (Y1), shapes (..., 2m) and (..., 2m, 2m). Raises StepFailed like `rhs`."""
         metric = self._at_rates(y, 1)
         gradient, hessian = self.landscape.gradient_and_hessian(y)
         if metric:
@@ -68,7 +68,7 @@ class GradientFlow:
         return -gradient, -hessian
 
     def descent(self, y: Array) -> Any:
-        """-dJ/dtau >= 0 at a state of shape (2m,) (N2)."""
+        """-dJ/dtau >= 0 at a state of shape (2m,) (Y2)."""
         metric = self._at_rates(y, 0)
         squares = self.landscape.gradient(y) ** 2
         if metric:

@@ -93,7 +93,7 @@ class Integrator:
 
     tolerance: on the error estimate (C2), relative to each component. accuracy: relative size at which Newton's
     corrections stop. twin: the same system in float64, or None where its numbers leave the float range. copies: pairs
-    (component, an earlier one) that are equal along the solution, and are kept so where that is unstable.
+    (component, an earlier one) that move alike along the solution, by equal steps, also where that is unstable.
     Counted: steps `accepted` and `rejected`, Newton `iterations`.
     """
 

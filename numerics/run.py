@@ -1,7 +1,7 @@
 r"""One run of the gradient flow: from the start until something happens.
 
 Escape     J(0) - J first exceeds the drop (M12). J falls strictly along the flow, so the crossing is unique; it is
-           located by repeating the step to it, with Newton's method on J and dJ/dtau (N2).
+           located by repeating the step to it, with Newton's method on J and dJ/dtau (Y2).
 Minimum    the state has entered a trap (numerics/stationary.py) whose minimum is short of the drop. A trap is geometry
            of J, and J falls along the flow of every parametrisation: what it proves, it proves for all of them.
 Last rate  an inverse square reaches no rate beyond 1/b: driven towards it a rate comes to rest at v = 0, a minimum in

@@ -3,7 +3,7 @@ r"""The slow flow of a plateau in digits: escape time, leading order, reachable 
 The spare rate w obeys w' = g(w) Q'(w), Q = P^2/N and g the metric of the parametrisation (M13), (P4), from w0 to the
 w_esc with Q(w_esc) = drop - ||proj_V b||^2:
 
-    tau_esc = int_{w_esc}^{w0} dw / (g(w) |Q'(w)|)  ~  N(w0) e^{2 w0 L} / (4 L^2 M(w0)^2 g(w0))             (M14)
+    tau_esc = int_{w_esc}^{w0} dw / (g(w) |Q'(w)|)  ~  N(w0) e^{2 w0 L} / (4 L^2 M(w0)^2 g(w0))              (P4)
     Q'      = (P/N) (2 P' - P N'/N)                                                                          (F1)
     drop    = ||proj_V b||^2 + f max_{0 < w <= w0} Q(w) ,   0 < f < 1                                        (F2)
 
@@ -19,7 +19,8 @@ grows and all is done again. What balls do not cover, the truncation of the quad
 the grid, makes the guarantee *estimated*; so does (M13) itself, whose error relative to the true escape time falls like
 e^{-w0 L} from a large constant: trust it for w0 L > 14.
 
-(M13), (M14) from mathematics.md, derived there; (F1) is the quotient rule, (F2) a definition of ours.
+(M13), (M14) from mathematics.md, derived there; (P4), from theory/plateau.py, is (M14) for any metric g; (F1) is the
+quotient rule, (F2) a definition of ours.
 """
 
 import math
@@ -278,7 +279,7 @@ class _SlowFlow:
         raise _Undecided
 
     def _time_between(self, end: Any, start: Any) -> Any:
-        """int dw / (g(w) |Q'(w)|) from `end` up to `start` (M14)."""
+        """int dw / (g(w) |Q'(w)|) from `end` up to `start` (P4)."""
         digits = self.arithmetic.digits
         nodes = _gauss_legendre(8 + digits // 2, self.arithmetic.bits)
         tolerance = flint.arb(10) ** -(digits - GUARD // 2)

@@ -94,5 +94,5 @@ def lower_bound(problem: Problem) -> LowerBound:
     ratio = ((w_e + s) / (w_e - s)) ** 2
     geometric = (ratio**terms - 1) / (ratio - 1)
     reach = w_e / (w_e - s) * geometric * weighted_square(problem.bump, s)
-    slowest = sp.Min(*problem.start.rates, *(term.rate for term in problem.pairing.values()))
+    slowest = sp.Min(*problem.start.rates)  # on the fit the matched rates are among them
     return LowerBound(slowest, reach, problem.drop, problem.parametrisation)

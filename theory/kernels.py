@@ -44,7 +44,7 @@ from theory.expression import parse
 from theory.special import ExponentialMoment, GaussianMoment, Moment, PowerMoment
 
 KINDS: dict[str, type["Kernel"]] = {}
-t = sp.Symbol("t", nonnegative=True)
+t = TIME = sp.Symbol("t", nonnegative=True)
 ZERO = sp.Integer(0)
 
 
@@ -378,12 +378,12 @@ class Expression(Kernel, kind="expression"):
     lag: sp.Expr = delay()
 
     def shape(self, t: sp.Expr) -> sp.Expr:
-        return self.formula.subs(sp.Symbol("t", nonnegative=True), t)
+        return self.formula.subs(TIME, t)
 
     @property
     def square_integrable(self) -> bool:
         try:
-            return envelope(self.formula, sp.Symbol("t", nonnegative=True)).integrable_square
+            return envelope(self.formula, t).integrable_square
         except Unbounded:
             return False
 

@@ -3,22 +3,22 @@
 Network   h' = W h + U x ,   y = c^T h ,   rho_hat(t) = c^T e^{W t} U                         (M2)
 Step      h_{n+1} = A h_n + B x_n ,   y_n = c^T h_{n+1} ,   n = 0 .. steps-1 ,
           A = E^2 ,   B = E U dt ,   E = e^{W dt/2}: exact, the input acting at mid-interval, so
-          the impulse x_0 = e_j / dt is answered by rho_hat_j at t = (n+1/2) dt               (D1)
-Loss      L = dt sum_jn (y_jn - rho_j((n+1/2) dt))^2 , one impulse sequence for each input j  (D2)
-Scan      X_n <- X_n + A^k X_{n-k} , k = 1, 2, 4, .. < steps, turns X_n = B x_n into h_{n+1}  (D3)
-Adjoint   s_n = dL/dy_n ,   g_n = dL/dh_{n+1} = c s_n + A^T g_{n+1} , by (D3) backwards       (D4)
-Gradient  dL/dc = sum h_{n+1} s_n ,  dL/dA = sum g_n h_n^T ,  dL/dB = sum g_n x_n^T           (D5)
+          the impulse x_0 = e_j / dt is answered by rho_hat_j at t = (n+1/2) dt               (J1)
+Loss      L = dt sum_jn (y_jn - rho_j((n+1/2) dt))^2 , one impulse sequence for each input j  (J2)
+Scan      X_n <- X_n + A^k X_{n-k} , k = 1, 2, 4, .. < steps, turns X_n = B x_n into h_{n+1}  (J3)
+Adjoint   s_n = dL/dy_n ,   g_n = dL/dh_{n+1} = c s_n + A^T g_{n+1} , by (J3) backwards       (J4)
+Gradient  dL/dc = sum h_{n+1} s_n ,  dL/dA = sum g_n h_n^T ,  dL/dB = sum g_n x_n^T           (J5)
           dL/dE = E^T dL/dA + dL/dA E^T + dL/dB (U dt)^T ,   dL/dU = dt E^T dL/dB ,
-          dL/dW = dt/2 F(W^T dt/2, dL/dE) ,  F the Fréchet derivative of the exponential      (D6)
-Fréchet   e^[[M, G], [0, M]] = [[e^M, F(M, G)], [0, e^M]]                                     (D7)
+          dL/dW = dt/2 F(W^T dt/2, dL/dE) ,  F the Fréchet derivative of the exponential      (J6)
+Fréchet   e^[[M, G], [0, M]] = [[e^M, F(M, G)], [0, e^M]]                                     (J7)
 
-After the pass k of (D3), X_n holds the last 2k inputs: all time steps in log2(steps) products of matrices.
-(D6) because the adjoint of G -> F(M, G) is G -> F(M^T, G). (D2) is the midpoint rule for (M3), summed over
+After the pass k of (J3), X_n holds the last 2k inputs: all time steps in log2(steps) products of matrices.
+(J6) because the adjoint of G -> F(M, G) is G -> F(M^T, G). (J2) is the midpoint rule for (M3), summed over
 the inputs, with T = steps dt: error O(dt^2) for a smooth rho. L in output^2 / input^2 * time, as J.
 
 float64 by design, like verify/network.py; neither imports theory or numerics. Products of matrices only:
 they are tiny, and the threads of LAPACK's solvers, hence of scipy.linalg.expm, cost more than they save.
-Derived here, but for (D7), which is classical; the tests check against plain loops and SciPy.
+Derived here, but for (J7), which is classical; the tests check against plain loops and SciPy.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ class DenseTask:
 
 
 def impulses(samples: Sequence[Array], *, dt: float) -> DenseTask:
-    """The task (D2): d sequences, the unit impulse in one input each, answered by the samples of its target."""
+    """The task (J2): d sequences, the unit impulse in one input each, answered by the samples of its target."""
     inputs = np.zeros((len(samples), len(samples[0]), len(samples)))
     inputs[:, 0] = np.eye(len(samples)) / dt
     return DenseTask(inputs, np.stack(samples, axis=-1), dt)
@@ -104,14 +104,14 @@ def exponential(matrix: Array) -> Array:
 
 
 def frechet(matrix: Array, direction: Array) -> Array:
-    """F(M, G), (D7): how e^M changes with M in the direction G."""
+    """F(M, G), (J7): how e^M changes with M in the direction G."""
     m, size = len(matrix), float(np.max(np.abs(direction))) or 1.0
     block = np.block([[matrix, direction / size], [np.zeros_like(matrix), matrix]])  # a large G would cost squarings
     return size * exponential(block)[:m, m:]
 
 
 def scan(step: Array, drive: Array, batch: int) -> Array:
-    """h_{n+1} = step h_n + drive_n from h_0 = 0, by doubling, (D3).
+    """h_{n+1} = step h_n + drive_n from h_0 = 0, by doubling, (J3).
 
     step:  shape (m, m).
     drive: shape (m, steps * batch), as the result: `batch` columns, one a sequence, for each time step.
@@ -124,28 +124,28 @@ def scan(step: Array, drive: Array, batch: int) -> Array:
 
 
 def dense_loss_and_gradient(theta: Array, task: DenseTask) -> tuple[float, Array]:
-    """The loss (D2), and its gradient, shape (m, m + d + 1) as theta, by backpropagation through time."""
+    """The loss (J2), and its gradient, shape (m, m + d + 1) as theta, by backpropagation through time."""
     (recurrent, input_weights, readout), dt, batch = _split(theta), task.dt, task.inputs.shape[-1]
     inputs = task.inputs.reshape(len(task.inputs), -1)                      # columns: time step, then sequence
     half = exponential(recurrent * (dt / 2))
-    step, entry = half @ half, half @ input_weights * dt                    # (D1)
+    step, entry = half @ half, half @ input_weights * dt                    # (J1)
     states = scan(step, entry @ inputs, batch)
     error = readout @ states - task.desired.ravel()
-    loss = dt * float(error @ error)                                        # (D2)
+    loss = dt * float(error @ error)                                        # (J2)
     slope = 2 * dt * error
-    adjoint = scan(step.T, np.outer(readout, slope[::-1]), batch)[:, ::-1]  # (D4)
-    by_step = adjoint[:, batch:] @ states[:, :-batch].T                     # (D5)
+    adjoint = scan(step.T, np.outer(readout, slope[::-1]), batch)[:, ::-1]  # (J4)
+    by_step = adjoint[:, batch:] @ states[:, :-batch].T                     # (J5)
     by_entry = adjoint @ inputs.T
     by_half = half.T @ by_step + by_step @ half.T + by_entry @ input_weights.T * dt
     by_recurrent = dt / 2 * frechet(recurrent.T * (dt / 2), by_half)
-    return loss, np.column_stack([by_recurrent, dt * half.T @ by_entry, states @ slope])  # (D6)
+    return loss, np.column_stack([by_recurrent, dt * half.T @ by_entry, states @ slope])  # (J6)
 
 
 def train_dense(targets: Sequence[Target], recurrent: Sequence[Sequence[float]],
                 input_weights: Sequence[Sequence[float]], readout: Sequence[float], *,
                 drop: float, dt: float, eta: float, length: float, max_steps: int = 1_000_000,
                 max_seconds: float | None = None) -> Training:
-    """Gradient descent in all of W, U, c until the loss (D2) has fallen by `drop`, (G1)-(G2) of verify/simulate.py.
+    """Gradient descent in all of W, U, c until the loss (J2) has fallen by `drop`, (G1)-(G2) of verify/simulate.py.
 
     targets:       d functions, rho_j for input j, each maps an array of times to an array; output / (input * time).
     recurrent:     W at the start, shape (m, m), by rows; 1 / time, eigenvalues of real part < 0.

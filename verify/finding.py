@@ -304,6 +304,8 @@ def _by_parametrisation(escaped: Sequence[Any]) -> list[str]:
     measured = listed(mpmath.mpf(_tau(cell)) / mpmath.mpf(_tau(reference)) for cell in others)
     base = f"{cell_name(reference)} (τ = {shown(_tau(reference), 6)})"
     said = [f"Escape times in units of that of the parametrisation {base}: {measured}."]
+    if reference.problem.parametrisation != IDENTITY:
+        return said  # the limits 1/phi'(v0)^2 are relative to it
     try:
         spare = plateau(reference.problem).spare
     except NoPlateau:

@@ -55,6 +55,16 @@ class Presentation(MathMLPresentationPrinter):
         shown = self._print(sp.Symbol(FUNCTIONS.get(name, name).removesuffix("hat")))
         return self._node("mover", shown, self._node("mo", "^")) if name.endswith("hat") else shown
 
+    def _print_Abs(self, expr: Any) -> Any:
+        return self._row(self._node("mo", "|"), self._print(expr.args[0]), self._node("mo", "|"))
+
+    def _print_MatrixBase(self, matrix: Any) -> Any:
+        rows = [
+            self._node("mtr", *(self._node("mtd", self._print(entry)) for entry in matrix.row(i)))
+            for i in range(matrix.rows)
+        ]
+        return self._row(self._node("mo", "["), self._node("mtable", *rows), self._node("mo", "]"))
+
     def _print_exp(self, expr: Any) -> Any:
         return self._node("msup", self._node("mi", "e"), self._raised(expr.args[0]))
 

@@ -272,8 +272,10 @@ def _derivation(result: StudyResult) -> list[Derived]:
     letters = Lettered(target, problem.start, problem.drop, horizon, problem.parametrisation)
     try:
         objects = derived(letters)
-    except TypeError:  # which of two lags comes first is not decided by letters
-        objects = derived(problem)
+    except TypeError as undecided:
+        if "truth value" not in str(undecided):
+            raise
+        objects = derived(problem)  # which of two lags comes first is not decided by letters
     found = [each for each in objects if each.name != "parametrisation"]
     if others := [each for each in parametrisations(result.cells) if each != IDENTITY]:
         found.insert(3, parametrised(others))

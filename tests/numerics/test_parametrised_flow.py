@@ -116,7 +116,7 @@ def test_twenty_digits_begin_with_the_ten(phi):
 
 @pytest.mark.parametrize("phi", [IDENTITY, *MOVED], **NAMES)
 def test_the_loss_falls_as_the_descent_says(phi):
-    """grad J . y' along a run, by a central difference of J in balls: rejects |y'|^2, which (N2) is for g = 1 only."""
+    """grad J . y' along a run, by a central difference of J in balls: rejects |y'|^2, which (Y2) is for g = 1 only."""
     states = []
     flow = GradientFlow(pair("8", phi), Float64())
     run(flow, Integrator(flow, 9, 1e-6, 1e-12), Limits(), lambda tau, step: states.append(step.after))
@@ -130,7 +130,7 @@ def test_the_loss_falls_as_the_descent_says(phi):
 
 @pytest.mark.parametrize("phi", MOVED, **NAMES)
 def test_the_jacobian_is_the_derivative(phi):
-    """Off the fit, where every term of (N1) counts: rejects g' left out, or beside the diagonal of the rates."""
+    """Off the fit, where every term of (Y1) counts: rejects g' left out, or beside the diagonal of the rates."""
     flow = GradientFlow(away_from_the_fit(phi), Arb(60))
     with flow.arithmetic.working():
         y, h = flow.landscape.start, flow.arithmetic.number(sp.Rational("1e-15"))

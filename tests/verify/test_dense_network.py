@@ -47,7 +47,7 @@ def random_task(d, steps, batch, dt, seed):
 
 
 def loss_by_loop(theta, task):
-    """Oracle for (D1)-(D2): one sequence after the other, one time step after the other; theta may be complex."""
+    """Oracle for (J1)-(J2): one sequence after the other, one time step after the other; theta may be complex."""
     m, total = len(theta), 0
     recurrent, input_weights, readout = theta[:, :m], theta[:, m:-1], theta[:, -1]
     decays = expm(recurrent * task.dt / 2)
@@ -120,7 +120,7 @@ def test_doubling_scan_is_the_plain_loop(steps, m, batch, seed):
 @given(m=st.integers(1, 3), d=st.integers(1, 2), steps=st.integers(1, 11), batch=st.integers(1, 2),
        dt=st.floats(0.05, 0.8), seed=SEEDS)
 def test_loss_and_backpropagation_are_those_of_a_plain_loop(m, d, steps, batch, dt, seed):
-    """Roundoff only. Rejects A^T for A in (D4), g_n h_{n+1}, a missing dt or 2, the half step of B left out of (D6)."""
+    """Roundoff only. Rejects A^T for A in (J4), g_n h_{n+1}, a missing dt or 2, the half step of B left out of (J6)."""
     theta, task = start(m, d, seed), random_task(d, steps, batch, dt, seed + 1)
     loss, gradient = dense_loss_and_gradient(theta, task)
     assert loss == pytest.approx(loss_by_loop(theta, task), rel=1e-12)
