@@ -24,7 +24,7 @@ import scipy.special
 import sympy as sp
 from scipy.linalg import lapack
 
-from numerics.windowed import divided_moment, float_divided_moment, float_moment
+from numerics.windowed import divided_moment, float_divided_moment, float_moment, size
 
 Array = np.ndarray[Any, Any]
 BITS_PER_DIGIT = log2(10)
@@ -126,6 +126,11 @@ def _where(condition: Any, one: Any, other: Any) -> Any:
     return one if condition else other
 
 
+def _largest(ball: flint.arb) -> float:
+    """|x| of the point farthest from 0."""
+    return float(abs(ball).upper())
+
+
 def _keep_closed(closed: Any, *_: Any) -> Any:
     return closed
 
@@ -142,7 +147,7 @@ class Mpmath:
         ctx = self.context
         names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")
         self.functions = {name: _elementwise(getattr(ctx, name)) for name in names}
-        self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _where}
+        self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _elementwise(_where, 3)}
         self.functions |= {"power": _elementwise(lambda x, p: x**p, 2)}
 
         def exponential(n: int, s: Any, T: Any) -> Any:
@@ -151,7 +156,7 @@ class Mpmath:
         def power_law(n: int, s: Any, p: Any) -> Any:
             return ctx.factorial(n) * ctx.hyperu(n + 1, n + 2 - p, s)  # (S5)
 
-        divided = partial(divided_moment, exponential, ctx.exp, digits, 0)
+        divided = partial(divided_moment, exponential, ctx.exp, size, digits, 0)
         self.functions |= {"ExponentialMoment": _elementwise(exponential, 3), "DividedMoment": _elementwise(divided, 4)}
         self.functions |= {"PowerMoment": _elementwise(power_law, 3)}
 
@@ -194,9 +199,9 @@ class Arb:
         self.bits = ceil(digits * BITS_PER_DIGIT) + 2
         arb = flint.arb
         self.functions = {name: _elementwise(getattr(arb, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc")}
-        self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _where}
+        self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _elementwise(_where, 3)}
         self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
-        divided = partial(divided_moment, self._exponential, arb.exp, digits, arb(0, 1))
+        divided = partial(divided_moment, self._exponential, arb.exp, _largest, digits, arb(0, 1))
         self.functions |= {"ExponentialMoment": _elementwise(self._exponential, 3)}
         self.functions |= {"DividedMoment": _elementwise(divided, 4), "PowerMoment": _elementwise(self._power_law, 3)}
         self._midpoint = np.frompyfunc(flint.arb.mid, 1, 1)

@@ -31,7 +31,7 @@ from scipy.optimize import brentq
 
 from numerics.answer import decimal
 from numerics.arithmetic import Array
-from numerics.escape import EscapeTime, State, check_digits, check_limits
+from numerics.escape import EscapeTime, State, check_digits, check_limits, unreachable
 from numerics.gramian import DenseLandscape, NotHurwitz
 from numerics.run import MOST_STEPS, Outcome
 from theory.dense import DenseProblem
@@ -47,6 +47,7 @@ SLOW = 1e-2  # such a look is worth it where tau |grad J|^2 is below this part o
 FLAT = 1e-7  # of the largest curvature: below it a direction may as well be flat
 LEFT = 1e-8  # of what is missing of the drop, what the flow may still fall at a minimum
 ROUNDING = 1e-12  # of the gradient
+CLOSE = 1e-10  # a drop this near to J(0), relatively, is compared with its closed form
 RESOLVED = 1e-11  # of the target's norm: a smaller drop drowns in the rounding of J
 LATEST = 10**300  # of tau in float64
 TRIALS = 30  # of shorter steps, where W leaves the Hurwitz matrices
@@ -75,15 +76,28 @@ class _Limits(NamedTuple):
     deadline: float
 
 
-class _Run(NamedTuple):
-    """How one run ended."""
+class _Point(NamedTuple):
+    """A point of a run; drop: J(0) - J."""
 
-    outcome: Outcome
-    reason: str
     tau: float
     theta: Array
     drop: float
-    steps: int
+
+
+class _Run(NamedTuple):
+    """How one run ended, and its path: the start and every accepted step; a last step that escapes ends there."""
+
+    outcome: Outcome
+    reason: str
+    path: tuple[_Point, ...]
+
+    @property
+    def end(self) -> _Point:
+        return self.path[-1]
+
+    @property
+    def steps(self) -> int:
+        return len(self.path) - 1
 
 
 def dense_escape_time(
@@ -115,45 +129,16 @@ def dense_escape_time(
     >>> dense_escape_time(DenseProblem(Target([Exponential()]), start, "0.1"), digits=6).tau
     '0.495594'
     """
-    if not isinstance(problem, DenseProblem):
-        raise TypeError(f"problem must be a DenseProblem, got {problem!r}; a Problem goes to escape_time")
-    check_digits(digits)
-    check_limits(max_steps, max_seconds)
-    latest = math.inf if tau_max is None else _as_float(positive(tau_max, "tau_max", "for the flow to run at all"))
-    began = time.perf_counter()
-    landscape = DenseLandscape(problem)
-    set_up = time.perf_counter()
-    limits = _Limits(latest, max_steps, began + max_seconds)
-    wanted = min(digits, MOST_DIGITS)
-    try:
-        last, shared = _foreseen(landscape), 0
-        if last is None:
-            last, shared = _two_that_agree(landscape, wanted, limits, watch)
-    except ArithmeticError as reason:
-        last, shared = _Run(Outcome.failed, str(reason), 0.0, landscape.start, 0.0, 0), 0
-    claimed = min(wanted, shared) if shared else None
-    return EscapeTime(
-        problem,
-        last.outcome,
-        last.reason,
-        decimal(last.tau, claimed) if claimed else None,
-        claimed,
-        "estimated",
-        "float64, LSODA",
-        last.steps,
-        0,  # LSODA does not tell how many steps it rejects
-        time.perf_counter() - set_up,
-        set_up - began,
-        _state(landscape, last, claimed or MOST_DIGITS),
-    )
+    return _solve(problem, digits, tau_max, max_steps, max_seconds, watch)[0]
 
 
 @dataclass(frozen=True)
 class DenseTrajectory:
-    """The accepted steps of the finer run of dense_escape_time, n of them. Guarantee: estimated.
+    """The run that dense_escape_time reports: its start and its accepted steps, n points. Guarantee: estimated.
 
-    log10_tau: shape (n,), -inf for the start. drop: J(0) - J, shape (n,). parameters: theta = (c, W, U) as
-    numerics/gramian.py lays it out, shape (n, m + m^2 + m d). initial_loss: J(0). escape: the run's EscapeTime.
+    log10_tau: shape (n,), -inf for the start; the last point is that of `escape.end`. drop: J(0) - J, shape (n,).
+    parameters: theta = (c, W, U) as numerics/gramian.py lays it out, shape (n, m + m^2 + m d). initial_loss: J(0).
+    escape: the run's EscapeTime.
     """
 
     log10_tau: Array
@@ -169,26 +154,58 @@ class DenseTrajectory:
 
 
 def dense_trajectory(problem: DenseProblem, *, digits: int = 8, **limits: Any) -> DenseTrajectory:
-    """The flow in (c, W, U), recorded along one run of dense_escape_time to the escape, or as far as it comes.
+    """The flow in (c, W, U), along the run that dense_escape_time reports, to the escape or as far as it comes.
 
-    digits, limits: as dense_escape_time takes them. Raises what it raises.
+    digits, limits: as dense_escape_time takes them. Raises what it raises, and ArithmeticError where float64 cannot
+    tell the loss of the start.
     """
-    rows: list[tuple[float, float, Array]] = []
-
-    def watch(tau: float, theta: Array, drop: float) -> None:
-        if tau == 0:  # a run begins
-            rows.clear()
-        rows.append((tau, drop, theta))
-
-    escape = dense_escape_time(problem, digits=digits, watch=watch, **limits)
-    landscape = DenseLandscape(problem)
-    if not rows and escape.steps == 0:
-        rows.append((0.0, 0.0, landscape.start))
-    elif not rows and escape.end:  # without an escape there is no finer run: repeat the coarse one
-        _run(landscape, 1e-8, _Limits(float(escape.end.tau), escape.steps, math.inf), watch)
-    taus, drops, states = (np.array(each) for each in zip(*rows, strict=True))
+    escape, run, landscape = _solve(problem, digits, **limits)
+    taus, states, drops = (np.array(each) for each in zip(*run.path, strict=True))
     with np.errstate(divide="ignore"):
         return DenseTrajectory(np.log10(taus), drops, states, landscape.loss(landscape.start), escape)
+
+
+def _solve(
+    problem: DenseProblem,
+    digits: int,
+    tau_max: Any = None,
+    max_steps: int = MOST_STEPS,
+    max_seconds: float = math.inf,
+    watch: Watch | None = None,
+) -> tuple[EscapeTime, _Run, DenseLandscape]:
+    """What dense_escape_time returns, the run that it reports, and the landscape of both."""
+    if not isinstance(problem, DenseProblem):
+        raise TypeError(f"problem must be a DenseProblem, got {problem!r}; a Problem goes to escape_time")
+    check_digits(digits)
+    check_limits(max_steps, max_seconds)
+    latest = math.inf if tau_max is None else _as_float(positive(tau_max, "tau_max", "for the flow to run at all"))
+    began = time.perf_counter()
+    landscape = DenseLandscape(problem)
+    set_up = time.perf_counter()
+    limits = _Limits(latest, max_steps, began + max_seconds)
+    wanted = min(digits, MOST_DIGITS)
+    try:
+        last, shared = _foreseen(landscape), 0
+        if last is None:
+            last, shared = _two_that_agree(landscape, wanted, limits, watch)
+    except ArithmeticError as reason:
+        last, shared = _at_once(landscape, Outcome.failed, str(reason)), 0
+    claimed = min(wanted, shared) if shared else None
+    escape = EscapeTime(
+        problem,
+        last.outcome,
+        last.reason,
+        decimal(last.end.tau, claimed) if claimed else None,
+        claimed,
+        "estimated",
+        "float64, LSODA",
+        last.steps,
+        0,  # LSODA does not tell how many steps it rejects
+        time.perf_counter() - set_up,
+        set_up - began,
+        _state(landscape, last.end, claimed or MOST_DIGITS),
+    )
+    return escape, last, landscape
 
 
 def _as_float(number: sp.Expr) -> float:
@@ -212,7 +229,7 @@ def _two_that_agree(landscape: DenseLandscape, digits: int, limits: _Limits, wat
         fine = _run(landscape, tolerance, patient, watch)
         if fine.outcome is not Outcome.escaped:
             return (best, shared) if shared else (fine, 0)
-        if (agreed := _shared_digits(coarse.tau, fine.tau)) > shared:
+        if (agreed := _shared_digits(coarse.end.tau, fine.end.tau)) > shared:
             best, shared = fine, agreed
         coarse = fine
     if shared < 1:
@@ -220,42 +237,57 @@ def _two_that_agree(landscape: DenseLandscape, digits: int, limits: _Limits, wat
     return best, shared
 
 
+def _at_once(landscape: DenseLandscape, outcome: Outcome, reason: str) -> _Run:
+    """A run that ends where it starts."""
+    return _Run(outcome, reason, (_Point(0.0, landscape.start, 0.0),))
+
+
 def _foreseen(landscape: DenseLandscape) -> _Run | None:
     """What can be said before integrating."""
-    problem, start = landscape.problem, landscape.start
-    loss, drop = landscape.loss(start), float(problem.drop)
-    close = abs(loss - drop) <= 1e-10 * drop
-    if problem.drop >= problem.initial_loss if close else drop > loss:
-        return _Run(Outcome.unreachable, Outcome.unreachable.value, 0.0, start, 0.0, 0)
-    if drop < RESOLVED * max(landscape.target_norm, loss):
+    loss, drop = landscape.loss(landscape.start), float(landscape.problem.drop)
+    size = max(landscape.target_norm, loss)
+    if _out_of_reach(landscape.problem, drop, loss, RESOLVED * size):
+        return _at_once(landscape, Outcome.unreachable, Outcome.unreachable.value)
+    if drop < RESOLVED * size:
         reason = f"the drop is below {RESOLVED:g} of the loss; float64 does not resolve it"
-        return _Run(Outcome.failed, reason, 0.0, start, 0.0, 0)
-    if not landscape.gradient(start).any():
+        return _at_once(landscape, Outcome.failed, reason)
+    if not landscape.gradient(landscape.start).any():
         reason = "the gradient is zero at the start; the flow stays there and never escapes"
-        return _Run(Outcome.stationary, reason, 0.0, start, 0.0, 0)
+        return _at_once(landscape, Outcome.stationary, reason)
     return None
+
+
+def _out_of_reach(problem: DenseProblem, drop: float, loss: float, rounding: float) -> bool:
+    """Whether drop >= J(0): where they are too close for float64, by the closed form of J(0) if it has one."""
+    if abs(drop - loss) <= max(CLOSE * drop, rounding):
+        try:
+            return unreachable(problem)
+        except NotImplementedError:
+            pass
+    return drop >= loss
 
 
 def _run(landscape: DenseLandscape, tolerance: float, limits: _Limits, watch: Watch | None = None) -> _Run:
     """Integrate until something happens: every Outcome but `unreachable` and `runaway`."""
     target = float(landscape.problem.drop)
-    tau, theta, dropped, steps = 0.0, landscape.start, 0.0, 0
+    path = [_Point(0.0, landscape.start, 0.0)]
 
     def end(outcome: Outcome, reason: str = "") -> _Run:
-        return _Run(outcome, reason or outcome.value, tau, theta, dropped, steps)
+        return _Run(outcome, reason or outcome.value, tuple(path))
 
     if watch:
-        watch(tau, theta, dropped)
+        watch(*path[0])
     for solver in _steps(landscape, tolerance):
         if isinstance(solver, str):
             return end(Outcome.failed, solver)
-        tau, theta = solver.t, solver.y.copy()
-        dropped, steps = landscape.drop(theta), steps + 1
+        tau, theta, steps = solver.t, solver.y.copy(), len(path)
+        dropped = landscape.drop(theta)
         if escaped := dropped > target:
             tau, theta = _locate(landscape, solver, target)
             dropped = landscape.drop(theta)
+        path.append(_Point(tau, theta, dropped))
         if watch:
-            watch(tau, theta, dropped)
+            watch(*path[-1])
         if tau > limits.tau_max:
             return end(Outcome.tau_max)
         if escaped:
@@ -345,7 +377,7 @@ def _shared_digits(x: float, y: float) -> int:
     return 15 if x == y else math.floor(-math.log10(abs(x - y) / abs(y)))
 
 
-def _state(landscape: DenseLandscape, last: _Run, digits: int) -> DenseState:
+def _state(landscape: DenseLandscape, last: _Point, digits: int) -> DenseState:
     def shown(values: Any) -> tuple[str, ...]:
         return tuple(decimal(x, digits) for x in values)
 

@@ -150,7 +150,7 @@ def escape_time(
     latest = None if tau_max is None else positive(tau_max, "tau_max", "for the flow to run at all")
     began = time.perf_counter()
     limits = Limits(latest, max_steps, began + max_seconds)
-    if _unreachable(problem):
+    if unreachable(problem):
         outcome, setup = Outcome.unreachable, time.perf_counter() - began
         return EscapeTime(problem, outcome, outcome.value, None, None, "enclosed", "arb", 0, 0, 0.0, setup)
 
@@ -210,10 +210,13 @@ def check_digits(digits: object) -> None:
         raise ValueError(f"digits must be {allowed}, got {digits}; it counts the significant digits wanted of tau")
 
 
-def _unreachable(problem: Problem) -> bool:
-    """Whether drop >= J(0): exact where J(0) is rational, else decided in balls."""
+def unreachable(problem: Problem | DenseProblem) -> bool:
+    """Whether drop >= J(0): exact where both are rational, else enclosed; False where balls of 60 digits cannot tell.
+
+    Raises NotImplementedError for a DenseProblem whose J(0) has no closed form.
+    """
     loss = problem.initial_loss
-    if loss.is_Rational:
+    if loss.is_Rational and problem.drop.is_Rational:
         return bool(problem.drop >= loss)
     arithmetic = Arb(60)
     with arithmetic.working():

@@ -17,8 +17,9 @@ where Q P stands in (H5): G = int int_{r+s<=T} e^{W^T r} c rho_hat(r+s) U^T e^{W
 integrates over s <= T-r to P_inf - e^{W(T-r)} P_inf e^{W^T (T-r)}; and the last integral is again a block of an
 exponential. (V3) holds for every W without eigenvalues l_i + l_j = 0, Hurwitz or not; it cancels like 1/(|l| T)^2.
 
-(V1) for an exponential a e^{-w(t-L)} is a (w - A)^{-1} (e^{AL} - e^{AT - w(T-L)}). For any other kernel its window is
-cut into P = 2^n equal panels [t_p - h, t_p + h] with |A| h <= 1; with the panels' moments, known before A is,
+(V1) for an exponential a e^{-w(t-L)} is a (w - A)^{-1} (e^{AL} - e^{AT - w(T-L)}), or, for a W that may grow as fast
+as e^{wt}, a int_0^{T-L} e^{(A-w)s} ds e^{AL}, a block of an exponential. For any other kernel its window is cut into
+P = 2^n equal panels [t_p - h, t_p + h] with |A| h <= 1; with the panels' moments, known before A is,
 
     R(-A) = sum_p e^{A t_p} sum_j mu_pj (A h)^j ,   mu_pj = 1/j! int_-1^1 rho(t_p + h x) x^j h dx ,  j < 19  (V4)
 
@@ -39,6 +40,7 @@ from scipy.linalg import expm, lapack
 
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.compiling import bind, evaluate
+from numerics.tails import log_tail
 from theory.decay import Envelope, envelope
 from theory.dense import DenseProblem
 from theory.kernels import Exponential, Gaussian, Kernel, t
@@ -121,7 +123,7 @@ class _Term:
         while True:
             x, weights = (each * length for each in _legendre(POINTS))
             sizes = abs(self._values(self.begin + x)) * np.exp(-fading * x)
-            tail = self._envelope.log_tail(self.begin + length, fading) + fading * self.begin
+            tail = log_tail(self._envelope, self.begin + length, fading) + fading * self.begin
             if tail <= NEGLIGIBLE + math.log(max(float(weights @ sizes), TINY)):
                 return length
             if length > 2.0**40:
@@ -166,10 +168,13 @@ class _ExponentialTerm:
     def __call__(self, A: Array, slowest: float) -> Array:
         if not self.lag < self.horizon:
             return np.zeros_like(A)
-        unit = np.eye(len(A))
+        unit, n, seen = np.eye(len(A)), len(A), self.horizon - self.lag
         ends = expm(A * self.lag) if self.lag else unit
-        if math.isfinite(self.horizon):
-            ends = ends - expm(A * self.horizon - self.rate * (self.horizon - self.lag) * unit)
+        if math.isfinite(seen):
+            if (self.rate + slowest) * seen < 1:  # else no eigenvalue of A - w is nearer to 0 than 1 / (T-L)
+                column = np.block([[A - self.rate * unit, unit], [np.zeros((n, 2 * n))]])
+                return np.asarray(self.amplitude * expm(column * seen)[:n, n:] @ ends)
+            ends = ends - expm(A * self.horizon - self.rate * seen * unit)
         return np.asarray(self.amplitude * np.linalg.solve(self.rate * unit - A, ends))
 
 
@@ -272,7 +277,7 @@ class DenseLandscape:
         Q, scale_Q, _ = lapack.dtrsyl(S, S, -np.outer(b, b), trana="T")
         if near:
             raise ArithmeticError("two eigenvalues of W add up to zero; the Gramians are not determined")
-        return scale_P * V @ P @ V.T, scale_Q * V @ Q @ V.T, rightmost
+        return V @ P @ V.T / scale_P, V @ Q @ V.T / scale_Q, rightmost  # they solve it for scale times the right side
 
     def gradient(self, theta: Array) -> Array:
         """grad J, the shape of theta."""

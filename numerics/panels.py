@@ -29,7 +29,7 @@ What lies beyond X falls at least as fast as e^{-sX}, and S_n, all its nodes bel
 
     int_X^inf t^n e^{-st} |f| dt / S_n(s)  is largest at the smallest s                                    (Q7)
 
-with the bound of theory/decay.py above the line. The panels double in width from the lower end, where the first is as
+with the bound of numerics/tails.py above the line. The panels double in width from the lower end, where the first is as
 wide as 1/s for the largest s, or 1 if that is less: the density may fade long before 1/s. X doubles until (Q7) is
 small; panels with too large a quotient (Q6) are halved. The logarithms that are compared are rounded to float64:
 panels, tail and radii of W_k take an eighth of 10^-digits each, so that they may be wrong by ln 2.
@@ -48,6 +48,7 @@ import sympy as sp
 
 from numerics.arithmetic import Array
 from numerics.complex_balls import Density
+from numerics.tails import log_tail
 from theory.decay import Envelope, envelope
 
 RADII = (1.0, 1.4, 2.0, 3.0, 4.5, 7.0)  # r of (Q3); 1 stands for (Q4)
@@ -181,7 +182,7 @@ class Proof:
     def _tails(self, x: float) -> Array:
         """ln of upper bounds of int_x^inf t^n e^{-st} |f| at the smallest s, shape (orders,)."""
         fading = _envelope(self.density.formula)
-        return np.array([fading.log_tail(x, self.low, n) for n in self.orders])
+        return np.array([log_tail(fading, x, self.low, n) for n in self.orders])
 
     def _failure(self, why: str) -> str:
         moments = ", ".join(map(str, self.orders))

@@ -4,7 +4,8 @@ r"""Moments of a memory kernel without a closed form: one Gauss-Legendre rule fo
 
 A rule is built for the s that are asked first and a factor 2 around them, and again, for a wider interval, when s leads
 out of it. A value of s more than a factor REACH away would make it wide, and slow, for good, and may be no more than a
-wild trial of an integrator: it gets a rule of its own. So what is answered does not depend on what was asked before.
+wild trial of an integrator: it gets a rule of its own. What was asked before moves an answer only
+within `error`.
 
 s < 0, where a rate has crossed zero, needs a finite upper end. There |s| < 1/upper is like s = 0: one interval holds
 them all, both signs and 0 included.

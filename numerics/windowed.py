@@ -27,25 +27,41 @@ TERMS = 24  # of the power series in float64, for |sT| <= 2: 2^24/24! = 3e-17
 UNIT = 1.0  # where (W2) takes over
 
 
-def divided_moment(
-    moment: Moment, exp: Callable[[Any], Any], digits: int, rest: Any, n: int, s: Any, beta: Any, T: Any
-) -> Any:
-    """D_n(s, beta) of plain numbers, from E_n = `moment`, to about `digits` digits.
+def size(x: Any) -> float:
+    """|x| of a plain number."""
+    return abs(float(x))
 
+
+def divided_moment(
+    moment: Moment,
+    exp: Callable[[Any], Any],
+    largest: Callable[[Any], float],
+    digits: int,
+    rest: Any,
+    n: int,
+    s: Any,
+    beta: Any,
+    T: Any,
+) -> Any:
+    """D_n(s, beta) of numbers, from E_n = `moment`, to about `digits` digits.
+
+    largest: |x|, of a ball at its farthest point: (W3) is cut off only where all of the ball allows it.
     rest: what (W3) leaves out, in units of its last term: 0, or the ball [-1, 1]; its terms fall at least threefold.
+
+    Enclosed for balls; not-a-number where one of beta holds 0 and reaches 1/T, or (W2) is used and s + beta holds 0.
     """
-    if abs(float(beta * T)) >= UNIT:
+    if largest(beta * T) >= UNIT:
         if abs(float((s + beta) * T)) < UNIT:
             return (moment(n, s, T) - moment(n, s + beta, T)) / beta
         q = (exp(-s * T) - exp(-(s + beta) * T)) / beta
     elif float((s + beta) * T) < UNIT:
         total, j = moment(n + 1, s, T), 0
-        power, size = 1, 1.0
-        while size > 10.0 ** -(digits + 2) and j < 4 * digits:
+        power, left = 1, 1.0
+        while left > 10.0 ** -(digits + 2) and j < 4 * digits:
             j += 1
             power = power * -beta
             term = power * moment(n + 1 + j, s, T) / factorial(j + 1)  # (W3)
-            total, size = total + term, abs(float(term / total))
+            total, left = total + term, largest(term / total)
         return total + rest * term
     else:
         q = exp(-s * T) * moment(0, beta, T)
@@ -88,7 +104,7 @@ def float_divided_moment(n: int, s: Any, beta: Any, T: float) -> Any:
         D = (float_moment(k, s, T) + k * D - q) / total
     slow = total * T < UNIT
     if slow.any():
-        by_number = np.frompyfunc(lambda s, b: divided_moment(_plain, np.exp, 16, 0, n, s, b, T), 2, 1)
+        by_number = np.frompyfunc(lambda s, b: divided_moment(_plain, np.exp, size, 16, 0, n, s, b, T), 2, 1)
         D = np.array(D)
         D[slow] = by_number(s[slow], beta[slow]).astype(float)
     return D

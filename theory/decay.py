@@ -1,4 +1,4 @@
-r"""How fast a formula fades: an envelope |f(t)| <= c t^p e^{-r t^q} for t >= since, proved, and the tail behind it.
+r"""How fast a formula fades: an envelope |f(t)| <= c t^p e^{-r t^q} for t >= since, proved.
 
 The proof follows the formula from the inside out. Every part g gets sizes c t^p e^{E(t)} (theory/sizes.py):
 
@@ -26,13 +26,10 @@ The integral in (E9) is the steepest descent path k + i sqrt(z); for x < 0, Ai^2
 first maximum 0.5357 is the largest. Last, an exponent -a t^q + lower terms becomes -r t^q with r = a, or r = a/2 from
 where the lower terms that grow are at most a/2 t^q                                                          (E10)
 
-tail      psi = k ln u - r u^b - s u^d, k >= 0, b, d >= 1 is concave: int_v^inf e^psi <= e^psi(v)/|psi'(v)| if psi' < 0
-          u = t, or u = t^q if q < 1; a factor u^k, k < 0, is at most v^k; or int_x^inf t^{p} = x^{p+1}/(-p-1) (E11)
-
-Not finding an envelope proves nothing: 1 - tanh(t) gets |f| <= 2. Derived here.
+Not finding an envelope proves nothing: 1 - tanh(t) gets |f| <= 2. The tail behind an envelope is for numerics/tails.py.
+Derived here.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -44,15 +41,11 @@ from theory.sizes import (
     LATEST,
     NONE,
     ONE,
-    SLACK,
     UNIT,
     Powers,
     Size,
     Unbounded,
     bracket,
-    capped_exp,
-    fraction,
-    ln,
     rational,
     sum_of_powers,
     tidy,
@@ -67,7 +60,6 @@ BOUNDED: dict[type[sp.Function], tuple[Fraction, Fraction | None, bool]] = {
     sp.erf: (ONE, Fraction(6, 5), True),
 }
 LARGEST_FOLDED = 100  # a factor up to e^100 joins the constant; a larger one costs rate, (E10)
-STEEP = 1e-4  # of a sum that cancels, what must be left for its sign and its logarithm to be worth SLACK
 
 
 @dataclass(frozen=True)
@@ -96,37 +88,6 @@ class Envelope:
     def integrable_square(self) -> bool:
         """The envelope proves int^inf f^2 < inf; False means only that it does not."""
         return bool(self.constant == 0 or self.rate > 0 or 2 * self.power < -1)
-
-    def log_tail(self, x: float, s: float = 0.0, order: int = 0) -> float:
-        """A number that ln int_x^inf t^order e^{-st} |f(t)| dt does not exceed, by (E11); s >= 0 in 1/time.
-
-        inf where nothing is shown: x < since, or t^order e^{-st} times the envelope is still rising at x, or not
-        integrable. Raises ValueError if x or s is not finite, or s < 0.
-
-        >>> t = sp.Symbol("t", nonnegative=True)
-        >>> round(envelope(t * sp.exp(-t), t).log_tail(100.0), 3)  # of ln(101 e^-100) = -95.385, rounded up
-        -95.385
-        """
-        if not (math.isfinite(x) and math.isfinite(s) and s >= 0):
-            raise ValueError(f"the tail needs a finite x and a finite s >= 0, got x = {x!r}, s = {s!r}")
-        if sp.Rational(x) < self.since:
-            return math.inf
-        if self.constant == 0:
-            return -math.inf
-        rate, stretch = float(self.rate), float(self.stretch)
-        outer = stretch if rate > 0 and stretch < 1 else 1.0  # u = t^outer
-        k = (float(self.power) + order + 1) / outer - 1  # t^power dt = u^k du / outer
-        lnx = math.log(x)
-        fading = [-rate * capped_exp(stretch * lnx), -min(s * x, 1e300)]
-        parts = [ln(fraction(self.constant)), *fading]
-        slopes = [max(k, 0.0), fading[0] * stretch / outer, fading[1] / outer]  # u psi'(u)
-        bounds = []
-        if -sum(slopes) > STEEP * sum(map(abs, slopes)):
-            bounds.append([*parts, (k + 1) * outer * lnx, -math.log(-sum(slopes)), -math.log(outer)])
-        excess = float(-self.power - order - 1)
-        if excess > 0:
-            bounds.append([*parts, -excess * lnx, -math.log(excess)])
-        return min((sum(each) + SLACK * (1 + sum(map(abs, each))) for each in bounds), default=math.inf)
 
 
 def envelope(f: sp.Expr, t: sp.Symbol) -> Envelope:

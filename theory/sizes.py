@@ -10,7 +10,8 @@ and a size is <= 1 from there on where
 
     -E(t) - ln c >= p ln t , by (Z1); or, without growing powers in E, t >= (c e^{E(0)})^{-1/p} for p < 0    (Z3)
 
-Rationals are kept short by rounding outward, to nine digits. Derived here.
+Rationals are kept short by rounding outward, to nine digits. Whether (Z1) and (Z3) hold at a T is enclosed,
+float logarithms rounded outward by SLACK; what is kept are rationals only. Derived here.
 """
 
 import math
@@ -25,7 +26,7 @@ ONE = Fraction(1)
 LATEST = 10**30  # an inequality that only holds later than this is of no use
 LARGEST_EXPANDED = 16  # powers of sums up to here are multiplied out
 LARGEST_EXPONENT = Fraction(1_000)  # of a constant factor e^x
-SLACK = 1e-9  # relative; far above the rounding of the float64 logarithms that choose T in (Z1)
+SLACK = 1e-9  # relative; far above the rounding of the float64 logarithms in (Z1) and (Z3), coefficients up to e^{10^6}
 
 
 class Unbounded(ValueError):

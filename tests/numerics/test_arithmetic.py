@@ -78,6 +78,18 @@ def test_linear_is_the_matrix_product(arithmetic):
     assert np.array_equal(np.vectorize(float)(found), expected)
 
 
+@BY_NAME
+def test_a_formula_with_cases_takes_numbers_and_arrays(arithmetic):
+    cases = sp.Piecewise((s**2, s < 2), (sp.Integer(-1), s <= 3), (s / 4, True))
+    points = np.array([[1, 2], [3, 4]])
+    with arithmetic.working():
+        function = bind((s,), [cases], arithmetic)
+        [found] = function(arithmetic.array(points.ravel().tolist()).reshape(2, 2))
+        alone = [function(arithmetic.number(int(point)))[0] for point in points.flat]
+    assert found.shape == (2, 2)
+    assert [float(each) for each in found.flat] == [float(each) for each in alone] == [1.0, -1.0, -1.0, 1.0]
+
+
 MOMENTS = [GaussianMoment(n, s, sp.Symbol("L", real=True), sp.Symbol("sigma", positive=True)) for n in range(4)]
 MOMENT_ARGUMENTS = MOMENTS[0].args[1:]
 

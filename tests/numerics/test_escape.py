@@ -342,5 +342,5 @@ def test_seconds_are_a_number(arguments):
 
 
 def test_what_is_no_problem_is_named():
-    with pytest.raises(TypeError, match="problem must be a Problem, got None; a DenseProblem goes to dense_escape_time"):
+    with pytest.raises(TypeError, match="problem must be a Problem, got None; a DenseProblem goes to dense_escape"):
         escape_time(None)

@@ -134,6 +134,10 @@ def test_the_proof_holds_for_a_panel_of_three_points(name, ends):
         points, floors = proof._floors()
         claims = np.exp(proof._quotients(points, floors)[0].max(axis=-1))
         assert (points[:, 0] == low).all() and (points[:, -1] == high).all()
+        at_high = Proof(density, 3, high, high, range(4), digits=5)
+        at_high.panels = proof.panels
+        alike = np.exp(at_high._quotients(*at_high._floors())[0].max(axis=-1))
+        assert (claims >= alike * (1 - 1e-9)).all()  # rejects (Q6) without the quotients at one end of each gap
         largest = np.zeros(4)
         for s in map(Fraction, np.linspace(low, high, 12)):
             for n in range(4):

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import flint
 import numpy as np
 import pytest
 import sympy as sp
@@ -19,6 +20,8 @@ SPLITS = [Fraction(0), Fraction(1, 10**30), Fraction(1, 1000), Fraction(1, 3), J
 SOME = [TINY, Fraction(3, 1000), JUST_BELOW, Fraction(17, 5), Fraction(1000)]
 PAIRS = [(x, sign * y) for x in SOME for y in SPLITS for sign in (1, -1) if x + sign * y > 0]
 PAIRS += [(Fraction(1000), Fraction(-999)), (Fraction(3), Fraction(-2)), (TINY, Fraction(1000))]
+PAIRS += [(Fraction(2), Fraction(-3, 2)), (Fraction(1000), Fraction(-1999, 2)), (Fraction(1, 2), Fraction(-6, 5))]
+PAIRS += [(x, TINY - x) for x in (Fraction(2), Fraction(20))]  # (W2) has no digit left there, but a difference all
 
 
 def number(value, arithmetic):
@@ -69,6 +72,45 @@ def test_divided_moments_of_balls_are_enclosed():
         direct = divided_by_quadrature(1, x, y, Fraction(1))
         for digits in (5, 20):
             assert encloses(call("DividedMoment", Arb(digits), 1, x, y, Fraction(1)), direct, digits - 2)
+
+
+WIDE = [  # s, beta and the radius of beta, at T = 1
+    ("1/5", "0", "4"),  # the series serves its middle only
+    ("1/5", "1/2", "3/5"),  # at one end too large
+    ("1/5", "1/2", "3/10"),
+    ("1/5", "0", "9/10"),
+    ("1/5", "-4", "2"),
+    ("1/10", "-11/10", "1/20"),
+    ("2", "-3/2", "1/10"),
+    ("3", "1/2", "3/10"),
+    ("-3", "1/4", "1/2"),
+]
+
+
+@pytest.mark.parametrize("digits", [5, 20])
+def test_a_wide_ball_holds_the_divided_moments_of_its_points(digits):
+    # A series cut off by what its middle says misses D_0(1/5, -4) = 2.648 of the first: its terms are all 0 there.
+    for s, beta, radius in WIDE:
+        (s, beta, radius), arithmetic = map(Fraction, (s, beta, radius)), Arb(digits)
+        with arithmetic.working():
+            doubt = number(radius, arithmetic) * flint.arb(0, 1)
+            wide = number(beta, arithmetic) + doubt
+            for n, near in ((0, 0), (2, doubt / 50)):
+                found = arithmetic.functions["DividedMoment"](n, number(s, arithmetic) + near, wide, 1)
+                for share in (Fraction(each, 4) for each in range(-4, 5)):
+                    direct = divided_by_quadrature(n, s, beta + share * radius, 1)
+                    assert not found.is_finite() or found.overlaps(direct), (s, beta, n, share)
+                assert found.is_finite() == (abs(beta) > radius or abs(beta) + radius < 1), (s, beta)
+
+
+def test_the_series_of_a_wide_ball_ends_where_its_farthest_point_lets_it():
+    # A symmetric ball: every second term has the middle 0. Cut off by that, the sum is wider by two thirds.
+    s, radius, arithmetic = Fraction(1, 5), Fraction(9, 10), Arb(20)
+    with arithmetic.working():
+        beta = number(radius, arithmetic) * flint.arb(0, 1)
+        found = arithmetic.functions["DividedMoment"](0, number(s, arithmetic), beta, 1)
+        largest, middle = (divided_by_quadrature(0, s, each, 1) for each in (-radius, 0))
+        assert found.rad() < (largest - middle) * 1.1
 
 
 def test_what_a_series_leaves_out_is_in_the_ball():

@@ -1,9 +1,8 @@
-"""Envelopes hold at every t that is tried, decide what they should, and bound the tails they claim to bound.
+"""Envelopes hold at every t that is tried, and decide what they should.
 
 Oracle: the text of a formula, evaluated by mpmath with many digits; SymPy has no part in it.
 """
 
-import math
 import re
 from fractions import Fraction
 
@@ -130,6 +129,11 @@ DECIDED = [  # formula, integrable, square integrable
     ("erfc(sin(t))", False, False),
     ("log(1000+t)", False, False),
     ("1/sqrt(1+sin(t)^2)", False, False),
+    ("airy(t)", True, True),
+    ("airy(t+3)*exp(7/2*sqrt(t))", True, True),
+    ("1/sinh(t)", True, True),
+    ("exp(-t)/log(1+t)", True, True),
+    ("exp(exp(10-t)-t)", True, True),
 ]
 
 
@@ -150,7 +154,6 @@ def test_the_rate_is_not_given_away():
 
 def test_zero_has_an_envelope():
     assert find("t - t").integrable
-    assert find("t - t").log_tail(5.0) == -math.inf
 
 
 PARTS = st.sampled_from(["t", "t+1", "t-3", "2*t+1", "t/3", "pi", "2", "1/5", "t^2-t", "exp(-t)", "sin(t)", "1/(1+t)"])
@@ -211,83 +214,6 @@ def test_unknown_symbols_and_functions_are_refused():
     for f in (sp.exp(-sp.Symbol("a", positive=True) * t), sp.gamma(t), sp.Symbol("x") * sp.exp(-t)):
         with pytest.raises(Unbounded, match="no envelope is known"):
             envelope(f, t)
-
-
-def log_integral(text, x, s, order):
-    """Oracle: ln int_x^inf t^order e^{-st} |f| dt, f not changing sign, over pieces that grow with t."""
-    x = CTX.mpf(x)
-    ends = [x, x + 1, *(x + CTX.mpf(2) ** k for k in range(1, 12)), CTX.inf]
-    return CTX.log(abs(CTX.quad(lambda u: u**order * CTX.exp(-s * u) * value(text, u), ends)))
-
-
-@pytest.mark.parametrize(
-    ("text", "x", "s", "order"),
-    [
-        ("exp(-t)", 3.0, 0.0, 0),
-        ("exp(-t)", 300.0, 0.5, 2),
-        ("t^3*exp(-t)", 20.0, 0.0, 0),
-        ("t^3*exp(-t)", 20.0, 0.0, 4),
-        ("(1+t)^(-2)", 50.0, 0.0, 0),
-        ("(1+t)^(-2)", 50.0, 0.01, 0),
-        ("(1+t)^(-9/8)", 50.0, 0.0, 0),
-        ("(1+t)^(-1/2)", 50.0, 0.25, 1),
-        ("sqrt(1+t)", 50.0, 0.25, 0),
-        ("exp(-sqrt(t))", 100.0, 0.0, 0),
-        ("exp(-sqrt(t))", 100.0, 0.0, 3),
-        ("exp(-sqrt(t))", 100.0, 0.5, 1),
-        ("exp(-t^2)", 5.0, 1.0, 1),
-        ("exp(-t^2)/(1+t)^3", 5.0, 0.0, 0),
-        ("1/cosh(t)", 9.0, 0.0, 0),
-        ("erfc(t)", 4.0, 0.0, 0),
-        ("t*exp(-t)+exp(-2*t)", 10.0, 0.0, 0),
-    ],
-)
-def test_the_tail_is_bounded_and_not_absurdly(text, x, s, order):
-    # Above by less than a factor 100. Rejects the tail of the integrand taken for that of the integral where it
-    # decides: e^{-sqrt t}, x = 100, is short of its tail by 2 (sqrt(x) + 1) = 22.
-    true, claimed = log_integral(text, x, s, order), find(text).log_tail(x, s, order)
-    assert true <= claimed <= true + math.log(100)
-
-
-@settings(max_examples=40, derandomize=True, deadline=None)
-@given(
-    power=st.fractions(-4, 4, max_denominator=4),
-    rate=st.fractions(0, 3, max_denominator=3),
-    stretch=st.fractions("1/4", 3, max_denominator=4),
-    x=st.floats(1, 60),
-    s=st.sampled_from([0.0, 0.3, 2.0]),
-)
-def test_the_tail_of_an_envelope_is_that_of_an_incomplete_gamma_function(power, rate, stretch, x, s):
-    # Oracle: int_x^inf t^p e^{-r t^q} dt = Gamma((p+1)/q, r x^q) / (q r^{(p+1)/q}), for s = 0 or q = 1.
-    found = Envelope(
-        *(sp.Rational(each.numerator, each.denominator) for each in (1 + 0 * power, power, rate, stretch)), 1
-    )
-    claimed = found.log_tail(x, s)
-    p, r, q, x = real(power), real(rate), real(stretch), CTX.mpf(x)
-    if r == 0 or (s and q == 1):
-        r, q = r + s, CTX.mpf(1)
-    assume(s == 0 or q == 1)
-    if r == 0:
-        assert claimed == math.inf if p >= -1 else claimed >= CTX.log(x ** (p + 1) / (-p - 1))
-    else:
-        tail = CTX.gammainc((p + 1) / q, r * x**q) / (q * r ** ((p + 1) / q))
-        assert claimed >= CTX.log(tail)
-        assert claimed < math.inf or r * q * x**q < p + 1 + CTX.mpf("0.01")  # inf only where t^{p+1} e^{-r t^q} rises
-
-
-def test_a_tail_too_early_is_infinite_and_a_far_one_is_a_logarithm():
-    found = find("exp(-(t-10)^2/2)")
-    assert found.log_tail(float(found.since) - 0.01) == math.inf
-    assert find("t^9*exp(-t)").log_tail(5.0) == math.inf  # still rising
-    assert find("1").log_tail(5.0) == math.inf
-    assert find("1").log_tail(1e6, s=1.0) == pytest.approx(-1e6, rel=1e-6)
-    assert -1e300 <= find("exp(-t^3)").log_tail(1e200) < -1e299  # t^3 overflows, the bound does not
-
-
-@pytest.mark.parametrize(("x", "s"), [(math.nan, 0.0), (math.inf, 0.0), (2.0, -1.0), (2.0, math.nan)])
-def test_a_tail_needs_numbers(x, s):
-    with pytest.raises(ValueError, match="the tail needs a finite x and a finite s >= 0"):
-        find("exp(-t)").log_tail(x, s)
 
 
 def test_a_bad_envelope_cannot_be_built():

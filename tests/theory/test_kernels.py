@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb
 from numerics.compiling import evaluate
 from oracles import ball, fraction, laplace_by_quadrature, overlap_by_quadrature, raw_term, raw_terms, support, value_at
-from strategies import DELAYS, EVERY_KERNEL, EXPONENTIALS, HORIZONS, KERNELS
+from strategies import DELAYS, ERLANGS, EVERY_KERNEL, EXPONENTIALS, GAUSSIANS, HORIZONS, KERNELS, POWER_LAWS
 from theory.kernels import (
     KINDS,
     Airy,
@@ -94,12 +94,11 @@ def test_a_delay_is_an_exponential_and_takes_from_the_horizon(kernel, delay, hor
 
 
 @settings(max_examples=12, derandomize=True)
-@given(p=EVERY_KERNEL, q=EVERY_KERNEL)
-def test_kernels_of_one_kind_multiply_to_their_kind(p, q):
+@given(pair=st.sampled_from([GAUSSIANS, ERLANGS, POWER_LAWS]).flatmap(lambda kind: st.tuples(kind, kind)))
+def test_kernels_of_one_kind_multiply_to_their_kind(pair):
+    p, q = pair
+    assume(isinstance(p, Gaussian) or p.lag == q.lag)
     both = product(p, q)
-    if both is None:
-        assert type(p) is not type(q) or p.lag != q.lag or isinstance(p, Box | Exponential | Airy | Expression)
-        return
     assert type(both) is type(p) is type(q)
     assert sp.simplify(both.density(t) - p.density(t) * q.density(t)) == 0  # (K2)
 
@@ -111,6 +110,19 @@ def test_kernels_of_one_kind_multiply_to_their_kind(p, q):
 def test_a_product_is_the_product(p, q):
     for at in (0, 1, sp.Rational(7, 2)):
         assert agree(product(p, q).rho(sp.sympify(at)), p.rho(sp.sympify(at)) * q.rho(sp.sympify(at)), digits=40)
+
+
+@settings(max_examples=12, derandomize=True)
+@given(p=EVERY_KERNEL, q=EVERY_KERNEL)
+def test_other_kernels_have_no_product_of_a_kind(p, q):
+    assume(type(p) is not type(q) or isinstance(p, Box | Exponential | Airy | Expression))
+    assert product(p, q) is None
+
+
+@pytest.mark.parametrize("kind", [Erlang, PowerLaw])
+def test_delays_that_differ_leave_no_product_of_the_kind(kind):
+    assert product(kind(lag=1), kind(lag=2)) is None
+    assert product(kind(lag=2), kind(lag=2)).lag == 2
 
 
 def test_kernels_of_different_inputs_do_not_overlap():
@@ -138,6 +150,10 @@ def test_the_lag_of_a_gaussian_is_its_centre_and_no_delay():
     assert Gaussian(lag="4").delay == 0
     assert Gaussian(lag="4").support == (0, sp.oo)
     assert [Gaussian(lag=lag).reach for lag in ("4", "-4")] == [4, 0]
+
+
+def test_an_airy_function_that_ends_before_it_begins_reaches_nowhere():
+    assert [Airy(shift=shift).reach for shift in ("3", "-2")] == [3, 0]
 
 
 def test_a_box_is_cut_by_the_horizon():
