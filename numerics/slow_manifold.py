@@ -1,0 +1,241 @@
+r"""The slow manifold of a plateau, piece by piece in the slow rate: w as the clock.
+
+One spare unit has the slow rate w; u are the fast components of the state (all amplitudes, matched rates), v the rates
+of other spares, slow like w. With kappa(w) falling like the bump's transform B, L = -B'/B at the top of a piece,
+
+    kappa = |B(w_p)| e^{-(w - w_p) L} ,   u = kappa U ,   u' = kappa F ,   v' = kappa^2 H ,   w' = kappa^2 G (C3)
+
+F, G, H, U are of order one whatever the memory. Along the trajectory w falls, and may replace tau: U(w), v(w) obey
+
+    kappa^2 G (U_w - L U) = F ,   G v_w = H ,   tau = int dw / w' = int e^{2 L (w - w_p)} dw / (kappa_p^2 G) (C4)
+
+exactly, with nothing eliminated. Where kappa^2 is small the first equation is almost F(U, w) = 0, a smooth slow
+manifold: a few polynomials in w carry a plateau of any length. On a piece w = w_p - h x, 0 <= x <= 1, (C4) holds at the
+Radau nodes, and the polynomial starts from the state reached. The first piece has no state on the manifold to start
+from: there the first equation holds at x = 0 too, and that picks the slow solution. The clock is integrated with its
+exponential in closed form, 1/|G| = sum_k q_k P_k(2x - 1):
+
+    dtau = (h / kappa_p^2) sum_k (-1)^k q_k e^{-z} i_k(z) ,   z = L h ,   i_k(z) = sqrt(pi/(2z)) I_{k+1/2}(z) (C5)
+
+I the modified Bessel function. Every term is positive or small beside the first: nothing is amplified by tau.
+
+(C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Array, Float64
+from numerics.collocation import Method, radau
+from numerics.flow import GradientFlow
+from numerics.integrator import StepFailed
+
+MOST_ITERATIONS = 25
+POOR = 1e-3  # a correction that contracts less than this wants a fresh Jacobian
+FLOAT = Float64()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Units of (C3) on a piece: kappa at its top, and the lag L."""
+
+    kappa: Any
+    lag: Any
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The trajectory on w = w_p - h x, 0 <= x <= 1: polynomials through its values at the nodes c_0 = 0, ..., c_s = 1.
+
+    before, after: states (2m,). values: U and v, shape (s + 1, 2m - 1). speed: |G|, shape (s + 1,). duration: in
+    gradient-flow time. error: the largest tail of the Legendre series of any component and of 1/|G|, relative.
+    """
+
+    h: Any
+    frame: Frame
+    before: Array
+    after: Array
+    values: Array
+    speed: Array
+    duration: Any
+    error: float
+
+
+class SlowManifold:
+    """Pieces of the trajectory of one flow, with the rate of the unit `spare` as the clock.
+
+    accuracy: relative size at which Newton's corrections stop. Construct and use inside `arithmetic.working()`.
+    """
+
+    def __init__(self, flow: GradientFlow, spare: int) -> None:
+        assert isinstance(flow.arithmetic, Arb)  # the exponents of kappa know no bounds
+        self.flow, self.arithmetic, self.spare = flow, flow.arithmetic, spare
+        m = flow.landscape.width
+        self.clock = m + spare  # component of the slow rate
+        self.others = np.delete(np.arange(2 * m), self.clock)
+        matched = np.append(np.full(m, True), [a != 0 for a, _ in flow.landscape.problem.reference])
+        self.fast = matched[self.others]
+
+    def frame(self, y: Array) -> Frame:
+        """The units of (C3) at a state. Raises StepFailed where the bump has no transform to measure by."""
+        rate = self.flow.landscape.units(y)[1][self.spare]
+        B, slope = self.flow.landscape.bump(rate)
+        if B == 0 or not rate > 0:
+            raise StepFailed
+        lag = -slope / B
+        return Frame(abs(B).mid(), lag.mid() if lag > 0 else flint.arb(0))
+
+    def relaxed(self, y: Array) -> tuple[Array, float]:
+        """Where the fast components of y come to rest with the rates of all spares held, and the slowest fast rate."""
+        fast = self.others[self.fast]
+        y = y.copy()
+        kappa = self.frame(y).kappa
+        for _ in range(MOST_ITERATIONS):
+            f, jacobian = self.flow.rhs_and_jacobian(y)
+            block = jacobian[np.ix_(fast, fast)]
+            change = self.arithmetic.solver(block)(f[fast])
+            y[fast] = self.arithmetic.midpoint(y[fast] - change)
+            if float(abs(change / kappa).max()) < 1e-12:
+                return y, float(np.linalg.eigvals(-block.astype(float)).real.min())
+        raise StepFailed
+
+    def piece(self, y: Array, h: Any, stages: int, accuracy: float, free: bool = False) -> Piece:
+        """The piece of length h > 0 below the rate of y. free: y is not on the manifold yet, find it.
+
+        Raises StepFailed where Newton's method does not converge or the rate does not fall all the way.
+        """
+        method = radau(stages, self.arithmetic.digits)
+        frame = self.frame(y)
+        x = self.arithmetic.array(method.nodes)
+        kappa = frame.kappa * np.array([(frame.lag * h * each).exp().mid() for each in x])
+        points = np.tile(y, (stages + 1, 1))
+        points[:, self.clock] = self.arithmetic.midpoint(y[self.clock] - h * x)
+        scale = np.where(self.fast, kappa[:, None], 1)
+        U = y[self.others] / np.where(self.fast, frame.kappa, 1) + 0 * scale
+        unknown = np.full(U.shape, True)
+        unknown[0] = self.fast & free
+        system = _Invariance(self, frame, h, method, points, scale, kappa)
+        U = system.solve(self.arithmetic.midpoint(U), unknown, accuracy)
+        speed = -system.derivatives(U)[1]
+        if not (speed > 0).all():
+            raise StepFailed  # the rate comes to rest, or turns
+        coefficients = self.arithmetic.linear(self.arithmetic.array(method.legendre.ravel()).reshape(stages + 1, -1))
+        series = coefficients(np.column_stack([U, 1 / speed]))
+        duration = h / frame.kappa**2 * (series[:, -1] * _moments(frame.lag * h, stages + 1)).sum()
+        size = abs(np.column_stack([U, 1 / speed])).max(axis=0)
+        tail = np.maximum(abs(series[-1]), abs(series[-2]) / 10)
+        error = max(float(t / s) for t, s in zip(tail, size, strict=True) if s > 0)
+        state = self.arithmetic.midpoint(system.state(U))
+        return Piece(h, frame, state[0], state[-1], U, speed, duration.mid(), error)
+
+
+class _Invariance:
+    """(C4) at the nodes of one piece: residual and Newton's matrix."""
+
+    def __init__(
+        self, manifold: SlowManifold, frame: Frame, h: Any, method: Method, points: Array, scale: Array, kappa: Array
+    ) -> None:
+        self.manifold, self.frame, self.h, self.kappa = manifold, frame, h, kappa
+        self.points, self.scale = points, scale
+        self.D = method.full
+        working = manifold.arithmetic
+        self.differentiate = working.linear(working.array(self.D.ravel()).reshape(self.D.shape))
+
+    def state(self, U: Array) -> Array:
+        """The states y at the nodes, shape (s + 1, 2m)."""
+        y = self.points.copy()
+        y[:, self.manifold.others] = self.scale * U
+        return y
+
+    def derivatives(self, U: Array) -> tuple[Array, Array]:
+        """(F, H) and G of (C3)."""
+        f = self.manifold.flow.rhs(self.state(U))
+        return f[:, self.manifold.others] / self._rows, f[:, self.manifold.clock] / self.kappa**2
+
+    @property
+    def _rows(self) -> Array:
+        return np.where(self.manifold.fast, self.kappa[:, None], self.kappa[:, None] ** 2)
+
+    def _transport(self, U: Array) -> tuple[Array, Array]:
+        """U_w - L U, v_w; and the factor kappa^2 (1 for v) before it in (C4)."""
+        slope = -self.differentiate(U) / self.h
+        factor = np.where(self.manifold.fast, self.kappa[:, None] ** 2, 1)
+        return slope - np.where(self.manifold.fast, self.frame.lag, 0) * U, factor
+
+    def residual(self, U: Array) -> Array:
+        F, G = self.derivatives(U)
+        transport, factor = self._transport(U)
+        return F - factor * G[:, None] * transport
+
+    def matrix(self, U: Array) -> tuple[Array, Array]:
+        """The residual and its Jacobian, shape (s + 1, n, s + 1, n), float64."""
+        manifold = self.manifold
+        f, jacobian = manifold.flow.rhs_and_jacobian(self.state(U))
+        F, G = f[:, manifold.others] / self._rows, f[:, manifold.clock] / self.kappa**2
+        inner = jacobian[:, manifold.others[:, None], manifold.others] * self.scale[:, None, :] / self._rows[:, :, None]
+        dG = jacobian[:, manifold.clock, manifold.others] * self.scale / self.kappa[:, None] ** 2
+        transport, factor = self._transport(U)
+        weight = factor * G[:, None]
+        blocks = (inner - (factor * transport)[:, :, None] * dG[:, None, :]).astype(float)
+        carried = weight.astype(float)
+        nodes, n = U.shape
+        full = np.zeros((nodes, n, nodes, n))
+        D = -self.D.astype(float) / float(self.h)
+        lag = np.where(manifold.fast, float(self.frame.lag), 0.0)
+        for i in range(n):
+            full[:, i, :, i] = -carried[:, i, None] * D
+        diagonal = np.einsum("iaib->iab", full)
+        diagonal += blocks
+        np.einsum("iaa->ia", diagonal)[...] += carried * lag
+        return F - weight * transport, full
+
+    def solve(self, U: Array, unknown: Array, accuracy: float) -> Array:
+        """Newton's method from U, in the unknown entries. Raises StepFailed."""
+        flat = unknown.ravel()
+        factors, previous = None, np.inf
+        for _ in range(MOST_ITERATIONS):
+            if factors is None:
+                residual, full = self.matrix(U)
+                square = full.reshape(U.size, U.size)[np.ix_(flat, flat)]
+                rows = abs(square).max(axis=1)
+                if not np.isfinite(square).all() or not rows.all():
+                    raise StepFailed
+                factors, fresh = FLOAT.solver(square / rows[:, None]), True
+            else:
+                residual, fresh = self.residual(U), False
+            right = self.manifold.arithmetic.midpoint(residual.ravel()[flat])
+            unit = abs(right).max()
+            if unit == 0:
+                return U
+            correction = factors((right / unit).astype(float) / rows)
+            change = np.zeros(U.size, dtype=object)
+            change[flat] = self.manifold.arithmetic.array(correction) * unit
+            U = self.manifold.arithmetic.midpoint(U - change.reshape(U.shape))
+            size = max(
+                float(c / u) for c, u in zip(abs(change.reshape(U.shape)).max(axis=0), abs(U).max(axis=0), strict=True) if u > 0
+            )
+            if not size < 1e12:
+                raise StepFailed
+            if size < accuracy:
+                return U
+            if size > POOR * previous or previous == np.inf and size > POOR:
+                if fresh and size > previous / 2:
+                    raise StepFailed
+                factors = None
+            previous = size
+        raise StepFailed
+
+
+def _moments(z: Any, count: int) -> Array:
+    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5)."""
+    moments = np.full(count, flint.arb(0), dtype=object)
+    if z == 0:
+        moments[0] = flint.arb(1)
+        return moments
+    factor = (flint.arb.pi() / (2 * z)).sqrt() 
+    for k in range(count):
+        moments[k] = (-1) ** k * factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True)
+    return moments

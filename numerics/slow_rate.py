@@ -1,0 +1,224 @@
+r"""An escape with the slow rate as the clock: what it costs does not depend on the memory.
+
+    start     At first the amplitude of the spare is zero and the rate stands still, while the fast components relax
+              at rates g, .., of order one. A start off the slow manifold by V_0 changes tau by V_0/g, not by V_0 tau:
+              where the time scale T = 1/(2 L |w'|) of the plateau has more digits than are wanted, tau needs no
+              start-up at all. Else the time integrator goes first, until e^{-g tau} < 10^{-digits} g T,           (R1)
+              and where g T is small, too small to tell the slow solution from its neighbours, all the way down to
+              10^{-digits}; the pieces then start from its state.
+    plateau   Pieces of the slow manifold (numerics/slow_manifold.py), as long as the tails of their series allow. An
+              error late on the way weighs less: relative to tau, by the time scale there over the time so far.
+    escape    In the piece in which J(0) - J passes the drop: Newton's method on its polynomial, the piece repeated up
+              to there, and what is then missing over dJ/dtau.
+    other     Where the rate comes to rest or turns, or would not tell the time for another reason, the time integrator
+              takes over from the state reached: minima, runaways and limits are its business (numerics/run.py).
+
+Several spares are no other case: the rates of those that are not the clock ride along. The clock is the slowest, which
+moves first. Guarantee: estimated. (R1) derived here.
+"""
+
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from numerics.arithmetic import Arb, Array
+from numerics.compiling import evaluate
+from numerics.flow import GradientFlow
+from numerics.integrator import Integrator, StepFailed
+from numerics.run import Limits, Outcome, Run, run
+from numerics.slow_manifold import Piece, SlowManifold
+from theory.exact import exact
+from theory.plateau import NoPlateau, plateau
+from theory.problem import Problem
+
+LEAST = 30.0  # g T below which there is no plateau to speak of
+DISTINCT = 5.0  # log10 of g T above which the slow solution is the only smooth one
+LOOK_DIGITS = 25
+SAFETY, SHRINK, GROW = 0.9, 0.1, 4.0
+LOOSE = 1e-6  # tolerance of pieces whose time does not count
+FURTHEST = 0.8  # part of its rate that a piece may take away
+SHORTEST = 1e-5  # of the rate: pieces below are the end of this clock
+
+
+class NoSlowRate(ValueError):
+    """The slow rate cannot be the clock of this problem; the message says why."""
+
+
+def clock_of(problem: Problem) -> int:
+    """The unit whose rate tells the time: the slowest spare. Raises NoSlowRate with the reason where there is none."""
+    try:
+        slowest = plateau(problem).spare
+    except NoPlateau as reason:
+        raise NoSlowRate(str(reason)) from None
+    return next(
+        unit for unit, (_, rate) in enumerate(problem.reference) if rate == slowest and unit not in problem.pairing
+    )
+
+
+def decades(problem: Problem) -> float:
+    """log10 of T g: how many relaxations of the fast components the plateau lasts (R1). Raises NoSlowRate.
+
+    Estimated, from the flow at the start in balls.
+    """
+    spare = clock_of(problem)
+    flow = GradientFlow(problem, Arb(LOOK_DIGITS))
+    with flow.arithmetic.working():
+        manifold = SlowManifold(flow, spare)
+        rest, slowest = _relaxed(manifold, flow.landscape.start)
+        return _log10(_scale(manifold, rest) * slowest)
+
+
+def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float) -> tuple[Run, str]:
+    """A run like numerics.run.run, with the slow rate as the clock, and the engine that brought it to its end.
+
+    flow: in Arb. integrator: of the same flow, for the start-up and where the clock stops. digits: wanted of tau.
+    Raises NoSlowRate where there is no plateau, or the drop is reached before a rate moves.
+    """
+    landscape, arithmetic = flow.landscape, flow.arithmetic
+    spare = clock_of(landscape.problem)
+    with arithmetic.working():
+        manifold = SlowManifold(flow, spare)
+        rest, slowest = _relaxed(manifold, landscape.start)
+        target = evaluate(landscape.problem.drop, arithmetic)
+        if landscape.drop(rest) >= target:
+            raise NoSlowRate("the amplitudes alone drop by as much, before a rate moves")
+        lasting = _log10(_scale(manifold, rest) * slowest)
+        if not lasting > math.log10(LEAST):
+            raise NoSlowRate(f"the plateau is too short: the fast components relax 10^{lasting:.2g} times meanwhile")
+        free = lasting > DISTINCT
+        waiting = (digits + 3 - (lasting if free else 0)) * math.log(10) / slowest  # (R1)
+    tau, y, steps = arithmetic.number(0), landscape.start, 0
+    if waiting > 0:
+        latest = exact(str(math.ceil(waiting)), "waiting")
+        if limits.tau_max is not None and limits.tau_max <= latest:
+            return run(flow, integrator, limits), "time"
+        started = run(flow, integrator, replace(limits, tau_max=latest))
+        if started.outcome is not Outcome.tau_max:
+            return started, "time"
+        tau, y, steps = started.tau, started.state, started.accepted
+    with arithmetic.working():
+        return _Descent(manifold, integrator, limits, digits).run(tau, y, steps, free)
+
+
+def _relaxed(manifold: SlowManifold, y: Array) -> tuple[Array, float]:
+    try:
+        rest, slowest = manifold.relaxed(y)
+    except StepFailed:
+        raise NoSlowRate("the fast components find no rest while the rates of the spares are held") from None
+    if not slowest > 0 or not manifold.flow.rhs(rest)[manifold.clock] < 0:
+        raise NoSlowRate("the slowest spare gains nothing by becoming slower")
+    return rest, slowest
+
+
+def _scale(manifold: SlowManifold, y: Array) -> Any:
+    """T = 1/(2 L |w'|) (R1), the time scale on which w' changes."""
+    speed = abs(manifold.flow.rhs(y)[manifold.clock])
+    return 1 / (2 * manifold.frame(y).lag.max(1) * speed)
+
+
+def _log10(ball: Any) -> float:
+    return float(ball.mid().log() / math.log(10))
+
+
+class _Descent:
+    """The way down in the slow rate, from a state near the slow manifold to the end of a run."""
+
+    def __init__(self, manifold: SlowManifold, integrator: Integrator, limits: Limits, digits: float) -> None:
+        self.manifold, self.integrator, self.limits = manifold, integrator, limits
+        self.flow, self.landscape = manifold.flow, manifold.flow.landscape
+        self.arithmetic = manifold.arithmetic
+        self.tolerance = 10.0 ** -digits
+        self.stages = round(8 + 0.55 * digits)
+        self.target = evaluate(self.landscape.problem.drop, self.arithmetic)
+        self.accepted = self.rejected = 0
+        self.cancellation = 0.0
+
+    def run(self, tau: Any, y: Array, steps: int, free: bool) -> tuple[Run, str]:
+        """Pieces from y at time tau, after `steps` steps in time; free: the first one is to find the slow manifold."""
+        limits = self.limits
+        latest = None if limits.tau_max is None else evaluate(limits.tau_max, self.arithmetic)
+        self.accepted, scale = steps, self.arithmetic.number(0)
+        h = self._rate(y) / 8
+        while True:
+            tolerance = self._tolerance(tau, y, free)
+            try:
+                h = self._shortened(y, h)
+                piece = self.manifold.piece(y, h, self.stages, tolerance / 100, free)
+            except StepFailed:
+                self.rejected += 1
+                h = h / 4
+                if free and h < SHORTEST * self._rate(y):
+                    raise NoSlowRate("the rates are no smooth functions of the slow one at the start") from None
+                if h < SHORTEST * self._rate(y):
+                    return self._in_time(tau, y, scale)
+                continue
+            factor = SAFETY * max(piece.error / tolerance, 1e-30) ** (-1 / self.stages)
+            if piece.error > tolerance:
+                self.rejected += 1
+                h = h * max(SHRINK, factor)
+                continue
+            self.accepted += 1
+            if self.landscape.drop(piece.after) > self.target:
+                tau, y = self._escape(tau, piece, tolerance, free)
+                escaped = latest is None or tau <= latest
+                return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y), "slow rate"
+            tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
+            h = h * min(GROW, max(SHRINK, factor))
+            self.cancellation = max(self.cancellation, self.landscape.cancellation(y))
+            if latest is not None and tau > latest:
+                return self._end(Outcome.tau_max, tau, y), "slow rate"
+            if self.cancellation > limits.cancellation:
+                reason = "cancellation has outgrown the working precision"
+                return self._end(Outcome.failed, tau, y, reason), "slow rate"
+            if self.accepted >= limits.max_steps:
+                reason = f"max_steps = {limits.max_steps} came before the escape"
+                return self._end(Outcome.stopped, tau, y, reason), "slow rate"
+            if time.perf_counter() > limits.deadline:
+                return self._end(Outcome.stopped, tau, y, "max_seconds came before the escape"), "slow rate"
+
+    def _rate(self, y: Array) -> Any:
+        return self.landscape.units(y)[1][self.manifold.spare]
+
+    def _shortened(self, y: Array, h: Any) -> Any:
+        return min(h, FURTHEST * self._rate(y)).mid()
+
+    def _tolerance(self, tau: Any, y: Array, free: bool) -> float:
+        """Of a piece from y on, relative: what it may add to tau, over what it will add."""
+        if free:
+            return self.tolerance
+        weight = float((tau / _scale(self.manifold, y)).mid().log())
+        return min(LOOSE, self.tolerance * math.exp(min(700.0, max(0.0, weight))))
+
+    def _escape(self, tau: Any, piece: Piece, tolerance: float, free: bool) -> tuple[Any, Array]:
+        """(tau, state) where the drop is reached within a piece."""
+        y, h, clock = piece.before, piece.h, self.manifold.clock
+        below, above = 0 * h, h
+        for _ in range(60):
+            here = self.manifold.piece(y, h, self.stages, tolerance / 100, free)
+            missing = self.target - self.landscape.drop(here.after)
+            slope = self.flow.rhs(here.after)
+            wait = missing / self.flow.descent(here.after)
+            if float((missing / self.target) ** 2) < tolerance:
+                end = self.arithmetic.midpoint(here.after + wait * slope)
+                return (tau + here.duration + wait).mid(), end
+            below, above = (h, above) if missing > 0 else (below, h)
+            h = (h - wait * slope[clock]).mid()  # Newton's method
+            if not below < h < above:
+                h = ((below + above) / 2).mid()
+        raise StepFailed
+
+    def _in_time(self, tau: Any, y: Array, scale: Any) -> tuple[Run, str]:
+        """Where the slow rate tells the time no longer: the time integrator from here on."""
+        limits = replace(self.limits, max_steps=max(1, self.limits.max_steps - self.accepted))
+        rest = run(self.flow, self.integrator, limits, begin=(tau, y, scale / 1000))
+        counts = {"accepted": self.accepted + rest.accepted, "rejected": self.rejected + rest.rejected}
+        return replace(rest, **counts), "slow rate, then time"
+
+    def _end(self, outcome: Outcome, tau: Any, y: Array, reason: str = "") -> Run:
+        drop = self.landscape.drop(y)
+        counts = self.accepted, self.rejected
+        return Run(outcome, self.flow, tau, y, drop, *counts, self.cancellation, None, reason or outcome.value)
