@@ -45,16 +45,19 @@ class Method:
         return _legendre(points, self.stages) @ self.float_legendre
 
     def continuation(self, ratio: float) -> Array:
-        """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long.
-
-        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 1 + 2 ratio; the series is
-        cut where that would bring roundoff to the surface.
-        """
-        x = 1 + 2 * ratio
-        degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
-        points = np.append(1.0, 1 + ratio * self.float_nodes[1:])
-        values = _legendre(points, degree) @ self.float_legendre[: degree + 1]
+        """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long."""
+        values = self.outside(np.append(1.0, 1 + ratio * self.float_nodes[1:]))
         return values[1:] - values[0]
+
+    def outside(self, points: Array) -> Array:
+        """`interpolation` for points of which the last is the farthest beyond the step.
+
+        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 2c - 1 at the point c; the
+        series is cut where that would bring roundoff to the surface.
+        """
+        x = 2 * points[-1] - 1
+        degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
+        return _legendre(points, degree) @ self.float_legendre[: degree + 1]
 
 
 def _legendre(points: Array, degree: int) -> Array:

@@ -35,6 +35,7 @@ from numerics.integrator import StepFailed
 
 MOST_ITERATIONS = 25
 POOR = 1e-3  # a correction that contracts less than this wants a fresh Jacobian
+RESTING = 1e-10  # relative change of the fast components that is none
 FLOAT = Float64()
 
 
@@ -92,18 +93,22 @@ class SlowManifold:
         """Where the fast components of y come to rest with the rates of all spares held, and the slowest fast rate."""
         fast = self.others[self.fast]
         y = y.copy()
-        kappa = self.frame(y).kappa
         for _ in range(MOST_ITERATIONS):
             f, jacobian = self.flow.rhs_and_jacobian(y)
             block = jacobian[np.ix_(fast, fast)]
-            change = self.arithmetic.solver(block)(f[fast])
+            change = self.arithmetic.midpoint(self.arithmetic.solver(block)(f[fast]))
             y[fast] = self.arithmetic.midpoint(y[fast] - change)
-            if float(abs(change / kappa).max()) < 1e-12:
+            if abs(change).max() < RESTING * abs(y[fast]).max():
                 return y, float(np.linalg.eigvals(-block.astype(float)).real.min())
         raise StepFailed
 
-    def piece(self, y: Array, h: Any, stages: int, accuracy: float, free: bool = False) -> Piece:
-        """The piece of length h > 0 below the rate of y. free: y is not on the manifold yet, find it.
+    def piece(
+        self, y: Array, h: Any, stages: int, accuracy: float, free: bool = False, guide: Piece | None = None
+    ) -> Piece:
+        """The piece of length h > 0 below the rate of y.
+
+        free: y is not on the manifold yet, find it. guide: the piece that ends at y, or one that begins there and is
+        longer, to take first guesses from.
 
         Raises StepFailed where Newton's method does not converge or the rate does not fall all the way.
         """
@@ -114,10 +119,11 @@ class SlowManifold:
         points = np.tile(y, (stages + 1, 1))
         points[:, self.clock] = self.arithmetic.midpoint(y[self.clock] - h * x)
         scale = np.where(self.fast, kappa[:, None], 1)
-        U = y[self.others] / np.where(self.fast, frame.kappa, 1) + 0 * scale
+        U = (y if guide is None else self._continued(guide, y, points, method, h))[..., self.others] / scale
         unknown = np.full(U.shape, True)
         unknown[0] = self.fast & free
         system = _Invariance(self, frame, h, method, points, scale, kappa)
+        U[0] = np.where(unknown[0], U[0], y[self.others] / scale[0])
         U = system.solve(self.arithmetic.midpoint(U), unknown, accuracy)
         speed = -system.derivatives(U)[1]
         if not (speed > 0).all():
@@ -130,6 +136,20 @@ class SlowManifold:
         error = max(float(t / s) for t, s in zip(tail, size, strict=True) if s > 0)
         state = self.arithmetic.midpoint(system.state(U))
         return Piece(h, frame, state[0], state[-1], U, speed, duration.mid(), error)
+
+
+    def _continued(self, guide: Piece, y: Array, points: Array, method: Method, h: Any) -> Array:
+        """States at the nodes of a new piece from y on, from the polynomial of the guide."""
+        ahead = float(h / guide.h) * method.float_nodes
+        last = radau(len(guide.values) - 1, self.arithmetic.digits)
+        beyond = guide.after[self.clock] == y[self.clock]
+        x = ahead + 1 if beyond else ahead
+        rows = last.outside(x) if beyond else last.interpolation(x)
+        U = guide.values[0] + rows.astype(object) @ (guide.values[1:] - guide.values[0])
+        grown = guide.frame.kappa * np.array([(guide.frame.lag * guide.h * float(each)).exp().mid() for each in x])
+        states = points.copy()
+        states[:, self.others] = U * np.where(self.fast, grown[:, None], 1)
+        return states
 
 
 class _Invariance:
@@ -196,7 +216,7 @@ class _Invariance:
         """Newton's method from U, in the unknown entries. Raises StepFailed."""
         flat = unknown.ravel()
         factors, previous = None, np.inf
-        for _ in range(MOST_ITERATIONS):
+        for count in range(MOST_ITERATIONS):
             if factors is None:
                 residual, full = self.matrix(U)
                 square = full.reshape(U.size, U.size)[np.ix_(flat, flat)]
@@ -221,8 +241,8 @@ class _Invariance:
                 raise StepFailed
             if size < accuracy:
                 return U
-            if size > POOR * previous or previous == np.inf and size > POOR:
-                if fresh and size > previous / 2:
+            if size > POOR * min(previous, 1.0):
+                if fresh and count > 3 and size > previous / 2:
                     raise StepFailed
                 factors = None
             previous = size

@@ -142,12 +142,12 @@ class _Descent:
         limits = self.limits
         latest = None if limits.tau_max is None else evaluate(limits.tau_max, self.arithmetic)
         self.accepted, scale = steps, self.arithmetic.number(0)
-        h = self._rate(y) / 8
+        h, last = self._rate(y) / 8, None
         while True:
             tolerance = self._tolerance(tau, y, free)
             try:
                 h = self._shortened(y, h)
-                piece = self.manifold.piece(y, h, self.stages, tolerance / 100, free)
+                piece = self.manifold.piece(y, h, self.stages, tolerance / 100, free, last)
             except StepFailed:
                 self.rejected += 1
                 h = h / 4
@@ -167,6 +167,7 @@ class _Descent:
                 escaped = latest is None or tau <= latest
                 return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y), "slow rate"
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
+            last = piece
             h = h * min(GROW, max(SHRINK, factor))
             self.cancellation = max(self.cancellation, self.landscape.cancellation(y))
             if latest is not None and tau > latest:
@@ -198,7 +199,7 @@ class _Descent:
         y, h, clock = piece.before, piece.h, self.manifold.clock
         below, above = 0 * h, h
         for _ in range(60):
-            here = self.manifold.piece(y, h, self.stages, tolerance / 100, free)
+            here = self.manifold.piece(y, h, self.stages, tolerance / 100, free, piece)
             missing = self.target - self.landscape.drop(here.after)
             slope = self.flow.rhs(here.after)
             wait = missing / self.flow.descent(here.after)
