@@ -119,7 +119,8 @@ class SlowManifold:
         points = np.tile(y, (stages + 1, 1))
         points[:, self.clock] = self.arithmetic.midpoint(y[self.clock] - h * x)
         scale = np.where(self.fast, kappa[:, None], 1)
-        U = (y if guide is None else self._continued(guide, y, points, method, h))[..., self.others] / scale
+        guess = self._straight(y, points) if guide is None else self._continued(guide, y, points, method, h)
+        U = guess[:, self.others] / scale
         unknown = np.full(U.shape, True)
         unknown[0] = self.fast & free
         system = _Invariance(self, frame, h, method, points, scale, kappa)
@@ -137,6 +138,17 @@ class SlowManifold:
         state = self.arithmetic.midpoint(system.state(U))
         return Piece(h, frame, state[0], state[-1], U, speed, duration.mid(), error)
 
+
+    def _straight(self, y: Array, points: Array) -> Array:
+        """States at the nodes of a first piece: U as it is, the other spares on the tangent of their path."""
+        rest = self.relaxed(y)[0]
+        kappa = [self.frame(each).kappa for each in points]
+        slope = self.flow.rhs(rest) / self.flow.rhs(rest)[self.clock]
+        gone = (points[:, self.clock] - y[self.clock])[:, None]
+        growth = np.array([each / kappa[0] for each in kappa])[:, None]
+        states = points.copy()
+        states[:, self.others] = np.where(self.fast, growth * rest[self.others], y[self.others] + gone * slope[self.others])
+        return states
 
     def _continued(self, guide: Piece, y: Array, points: Array, method: Method, h: Any) -> Array:
         """States at the nodes of a new piece from y on, from the polynomial of the guide."""
