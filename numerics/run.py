@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
@@ -37,6 +37,7 @@ TRAP_DIGITS = 40
 AT_THE_END = 1e-6  # relative distance of a rate from the end of its range
 STUCK = 1e-7  # relative change of the event's time at which Newton's method may end by not getting any better
 AT_REST = "a rate has come to the end {} of its range, the flow ends there short of the drop; it never escapes"
+Engine = Literal["time", "slow rate", "slow rate, then time"]  # what tells the time; see numerics/slow_rate.py
 Watch = Callable[[Any, Step], None]
 
 
@@ -78,6 +79,7 @@ class Run:
     cancellation: float  # digits lost in sums over units, worst seen
     minimum: Minimum | None = None
     reason: str = ""
+    engine: Engine = "time"
 
 
 def run(

@@ -90,16 +90,24 @@ class SlowManifold:
         return Frame(abs(B).mid(), lag.mid() if lag > 0 else flint.arb(0))
 
     def relaxed(self, y: Array) -> tuple[Array, float]:
-        """Where the fast components of y come to rest with the rates of all spares held, and the slowest fast rate."""
+        """Where the fast components of y come to rest with the rates of all spares held, and the slowest fast rate.
+
+        The rate by inverse iteration: close spares make it too small for float64. Raises StepFailed.
+        """
         fast = self.others[self.fast]
         y = y.copy()
         for _ in range(MOST_ITERATIONS):
             f, jacobian = self.flow.rhs_and_jacobian(y)
             block = jacobian[np.ix_(fast, fast)]
-            change = self.arithmetic.midpoint(self.arithmetic.solver(block)(f[fast]))
+            solve = self.arithmetic.solver(block)
+            change = self.arithmetic.midpoint(solve(f[fast]))
             y[fast] = self.arithmetic.midpoint(y[fast] - change)
             if abs(change).max() < RESTING * abs(y[fast]).max():
-                return y, float(np.linalg.eigvals(-block.astype(float)).real.min())
+                slowest = y[fast]
+                for _ in range(10):
+                    slowest, before = self.arithmetic.midpoint(solve(slowest)), slowest
+                    rate = -(before * before).sum() / (before * slowest).sum()
+                return y, float(rate)
         raise StepFailed
 
     def piece(

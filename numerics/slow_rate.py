@@ -19,7 +19,7 @@ moves first. Guarantee: estimated. (R1) derived here.
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,13 @@ from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, StepFailed
 from numerics.run import Limits, Outcome, Run, run
 from numerics.slow_manifold import Piece, SlowManifold
-from theory.exact import exact
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 
 LEAST = 30.0  # g T below which there is no plateau to speak of
 DISTINCT = 5.0  # log10 of g T above which the slow solution is the only smooth one
-LOOK_DIGITS = 25
+EASY = 6.0  # decades between the fast rates that the usual working digits cover
+LOOK_DIGITS = 60
 SAFETY, SHRINK, GROW = 0.9, 0.1, 4.0
 LOOSE = 1e-6  # tolerance of pieces whose time does not count
 FURTHEST = 0.8  # part of its rate that a piece may take away
@@ -48,70 +48,67 @@ class NoSlowRate(ValueError):
     """The slow rate cannot be the clock of this problem; the message says why."""
 
 
-def clock_of(problem: Problem) -> int:
-    """The unit whose rate tells the time: the slowest spare. Raises NoSlowRate with the reason where there is none."""
-    try:
-        slowest = plateau(problem).spare
-    except NoPlateau as reason:
-        raise NoSlowRate(str(reason)) from None
-    return next(
-        unit for unit, (_, rate) in enumerate(problem.reference) if rate == slowest and unit not in problem.pairing
-    )
+@dataclass(frozen=True)
+class Clock:
+    """Why and how the slow rate can tell the time. Estimated, from the flow at the start in balls.
 
-
-def decades(problem: Problem) -> float:
-    """log10 of T g: how many relaxations of the fast components the plateau lasts (R1). Raises NoSlowRate.
-
-    Estimated, from the flow at the start in balls.
+    spare: the unit whose rate it is, the slowest spare. slowest: the slowest fast rate g, 1 / gradient-flow time.
+    decades: log10 of g T, how many relaxations of the fast components the plateau lasts (R1). reserve: working digits
+    beyond the usual, for rates told apart in e^{-wL} and for fast components that are nearly dependent.
     """
-    spare = clock_of(problem)
+
+    spare: int
+    slowest: float
+    decades: float
+    reserve: int
+
+
+def clock(problem: Problem) -> Clock:
+    """The slow rate as a clock. Raises NoSlowRate where there is no plateau, or it is left before a rate moves."""
+    try:
+        slow = plateau(problem).spare
+    except NoPlateau as reason:
+        raise NoSlowRate(f"the slow rate is no clock here: {reason}") from None
+    units = enumerate(problem.reference)
+    spare = next(unit for unit, (_, rate) in units if rate == slow and unit not in problem.pairing)
     flow = GradientFlow(problem, Arb(LOOK_DIGITS))
     with flow.arithmetic.working():
         manifold = SlowManifold(flow, spare)
-        rest, slowest = _relaxed(manifold, flow.landscape.start)
-        return _log10(_scale(manifold, rest) * slowest)
+        try:
+            rest, slowest = manifold.relaxed(flow.landscape.start)
+            scale = _scale(manifold, rest)
+        except StepFailed:
+            raise NoSlowRate("the slow rate is no clock here: the fast components find no rest beside it") from None
+        if not slowest > 0 or not flow.rhs(rest)[manifold.clock] < 0:
+            raise NoSlowRate("the slow rate is no clock here: the slowest spare gains nothing by becoming slower")
+        if flow.landscape.drop(rest) >= evaluate(problem.drop, flow.arithmetic):
+            raise NoSlowRate("the slow rate is no clock here: the amplitudes alone drop by as much, before it moves")
+        lasting = _log10(scale * slowest)
+        if not lasting > math.log10(LEAST):
+            raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
+        told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
+    return Clock(spare, slowest, lasting, math.ceil(told + max(0.0, -math.log10(slowest) - EASY)))
 
 
-def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float) -> tuple[Run, str]:
-    """A run like numerics.run.run, with the slow rate as the clock, and the engine that brought it to its end.
+def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float, here: Clock) -> Run:
+    """A run like numerics.run.run, with the slow rate as the clock.
 
     flow: in Arb. integrator: of the same flow, for the start-up and where the clock stops. digits: wanted of tau.
-    Raises NoSlowRate where there is no plateau, or the drop is reached before a rate moves.
+    here: of the same problem. Raises NoSlowRate where the first piece does not succeed.
     """
-    landscape, arithmetic = flow.landscape, flow.arithmetic
-    spare = clock_of(landscape.problem)
-    with arithmetic.working():
-        manifold = SlowManifold(flow, spare)
-        rest, slowest = _relaxed(manifold, landscape.start)
-        target = evaluate(landscape.problem.drop, arithmetic)
-        if landscape.drop(rest) >= target:
-            raise NoSlowRate("the amplitudes alone drop by as much, before a rate moves")
-        lasting = _log10(_scale(manifold, rest) * slowest)
-        if not lasting > math.log10(LEAST):
-            raise NoSlowRate(f"the plateau is too short: the fast components relax 10^{lasting:.2g} times meanwhile")
-        free = lasting > DISTINCT
-        waiting = (digits + 3 - (lasting if free else 0)) * math.log(10) / slowest  # (R1)
-    tau, y, steps = arithmetic.number(0), landscape.start, 0
+    free = here.decades > DISTINCT
+    waiting = (digits + 3 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
+    tau, y, steps = flow.arithmetic.number(0), flow.landscape.start, 0
     if waiting > 0:
-        latest = exact(str(math.ceil(waiting)), "waiting")
+        latest = sp.Integer(math.ceil(waiting))
         if limits.tau_max is not None and limits.tau_max <= latest:
-            return run(flow, integrator, limits), "time"
+            return run(flow, integrator, limits)
         started = run(flow, integrator, replace(limits, tau_max=latest))
         if started.outcome is not Outcome.tau_max:
-            return started, "time"
+            return started
         tau, y, steps = started.tau, started.state, started.accepted
-    with arithmetic.working():
-        return _Descent(manifold, integrator, limits, digits).run(tau, y, steps, free)
-
-
-def _relaxed(manifold: SlowManifold, y: Array) -> tuple[Array, float]:
-    try:
-        rest, slowest = manifold.relaxed(y)
-    except StepFailed:
-        raise NoSlowRate("the fast components find no rest while the rates of the spares are held") from None
-    if not slowest > 0 or not manifold.flow.rhs(rest)[manifold.clock] < 0:
-        raise NoSlowRate("the slowest spare gains nothing by becoming slower")
-    return rest, slowest
+    with flow.arithmetic.working():
+        return _Descent(SlowManifold(flow, here.spare), integrator, limits, digits).run(tau, y, steps, free)
 
 
 def _scale(manifold: SlowManifold, y: Array) -> Any:
@@ -137,7 +134,7 @@ class _Descent:
         self.accepted = self.rejected = 0
         self.cancellation = 0.0
 
-    def run(self, tau: Any, y: Array, steps: int, free: bool) -> tuple[Run, str]:
+    def run(self, tau: Any, y: Array, steps: int, free: bool) -> Run:
         """Pieces from y at time tau, after `steps` steps in time; free: the first one is to find the slow manifold."""
         limits = self.limits
         latest = None if limits.tau_max is None else evaluate(limits.tau_max, self.arithmetic)
@@ -165,21 +162,21 @@ class _Descent:
             if self.landscape.drop(piece.after) > self.target:
                 tau, y = self._escape(tau, piece, tolerance, free)
                 escaped = latest is None or tau <= latest
-                return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y), "slow rate"
+                return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y)
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
             last = piece
             h = h * min(GROW, max(SHRINK, factor))
             self.cancellation = max(self.cancellation, self.landscape.cancellation(y))
             if latest is not None and tau > latest:
-                return self._end(Outcome.tau_max, tau, y), "slow rate"
+                return self._end(Outcome.tau_max, tau, y)
             if self.cancellation > limits.cancellation:
                 reason = "cancellation has outgrown the working precision"
-                return self._end(Outcome.failed, tau, y, reason), "slow rate"
+                return self._end(Outcome.failed, tau, y, reason)
             if self.accepted >= limits.max_steps:
                 reason = f"max_steps = {limits.max_steps} came before the escape"
-                return self._end(Outcome.stopped, tau, y, reason), "slow rate"
+                return self._end(Outcome.stopped, tau, y, reason)
             if time.perf_counter() > limits.deadline:
-                return self._end(Outcome.stopped, tau, y, "max_seconds came before the escape"), "slow rate"
+                return self._end(Outcome.stopped, tau, y, "max_seconds came before the escape")
 
     def _rate(self, y: Array) -> Any:
         return self.landscape.units(y)[1][self.manifold.spare]
@@ -212,14 +209,15 @@ class _Descent:
                 h = ((below + above) / 2).mid()
         raise StepFailed
 
-    def _in_time(self, tau: Any, y: Array, scale: Any) -> tuple[Run, str]:
+    def _in_time(self, tau: Any, y: Array, scale: Any) -> Run:
         """Where the slow rate tells the time no longer: the time integrator from here on."""
         limits = replace(self.limits, max_steps=max(1, self.limits.max_steps - self.accepted))
         rest = run(self.flow, self.integrator, limits, begin=(tau, y, scale / 1000))
         counts = {"accepted": self.accepted + rest.accepted, "rejected": self.rejected + rest.rejected}
-        return replace(rest, **counts), "slow rate, then time"
+        return replace(rest, engine="slow rate, then time", **counts)
 
     def _end(self, outcome: Outcome, tau: Any, y: Array, reason: str = "") -> Run:
         drop = self.landscape.drop(y)
         counts = self.accepted, self.rejected
-        return Run(outcome, self.flow, tau, y, drop, *counts, self.cancellation, None, reason or outcome.value)
+        told = reason or outcome.value
+        return Run(outcome, self.flow, tau, y, drop, *counts, self.cancellation, None, told, "slow rate")
