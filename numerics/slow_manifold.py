@@ -22,6 +22,7 @@ I the modified Bessel function. Every term is positive or small beside the first
 (C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +77,11 @@ class SlowManifold:
         self.flow, self.arithmetic, self.spare = flow, flow.arithmetic, spare
         m = flow.landscape.width
         self.clock = m + spare  # component of the slow rate
-        self.others = np.delete(np.arange(2 * m), self.clock)
-        matched = np.append(np.full(m, True), [a != 0 for a, _ in flow.landscape.problem.reference])
-        self.fast = matched[self.others]
+        matched = [m + unit for unit, (a, _) in enumerate(flow.landscape.problem.reference) if a != 0]
+        fast = [*range(m), *matched]
+        slow = [each for each in range(m, 2 * m) if each not in matched and each != self.clock]
+        self.others = np.array(fast + slow)  # components of (u, v)
+        self.fast = np.arange(len(self.others)) < len(fast)
 
     def frame(self, y: Array) -> Frame:
         """The units of (C3) at a state. Raises StepFailed where the bump has no transform to measure by."""
@@ -210,63 +213,81 @@ class _Invariance:
         transport, factor = self._transport(U)
         return F - factor * G[:, None] * transport
 
-    def matrix(self, U: Array) -> tuple[Array, Array]:
-        """The residual and its Jacobian, shape (s + 1, n, s + 1, n), float64."""
-        manifold = self.manifold
+    def newton(self, U: Array, unknown: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """The residual at U, and how to get Newton's correction of the unknown entries from a residual.
+
+        Fast rows are multiplied by the inverse of their block at the same node, at working precision, and what
+        is left of them is taken from the rows of other spares: the rest serves in float64 even where close spares make
+        the fast components nearly dependent.
+        """
+        manifold, arithmetic = self.manifold, self.manifold.arithmetic
         f, jacobian = manifold.flow.rhs_and_jacobian(self.state(U))
         F, G = f[:, manifold.others] / self._rows, f[:, manifold.clock] / self.kappa**2
-        inner = jacobian[:, manifold.others[:, None], manifold.others] * self.scale[:, None, :] / self._rows[:, :, None]
+        rows = self._rows
+        inner = jacobian[:, manifold.others[:, None], manifold.others] * self.scale[:, None, :] / rows[:, :, None]
         dG = jacobian[:, manifold.clock, manifold.others] * self.scale / self.kappa[:, None] ** 2
         transport, factor = self._transport(U)
         weight = factor * G[:, None]
-        blocks = (inner - (factor * transport)[:, :, None] * dG[:, None, :]).astype(float)
-        carried = weight.astype(float)
+        local = inner - (factor * transport)[:, :, None] * dG[:, None, :]
+        np.einsum("iaa->ia", local)[...] += weight * np.where(manifold.fast, self.frame.lag, 0)
+        reduce = arithmetic.midpoint(np.array([self._reduction(block) for block in local]))
+        columns = abs(U).max(axis=0)
+        columns = np.where(columns == 0, 1, columns)
+        blocks = (_products(reduce, local) * columns).astype(float)
+        carried = (reduce * weight[:, None, :] * columns / self.h).astype(float)
         nodes, n = U.shape
-        full = np.zeros((nodes, n, nodes, n))
-        D = -self.D.astype(float) / float(self.h)
-        lag = np.where(manifold.fast, float(self.frame.lag), 0.0)
-        for i in range(n):
-            full[:, i, :, i] = -carried[:, i, None] * D
-        diagonal = np.einsum("iaib->iab", full)
-        diagonal += blocks
-        np.einsum("iaa->ia", diagonal)[...] += carried * lag
-        return F - weight * transport, full
+        full = carried[:, :, None, :] * self.D.astype(float)[:, None, :, None]  # minus weight D, D for -h d/dw
+        np.einsum("iaib->iab", full)[...] += blocks
+        flat = unknown.ravel()
+        square = full.reshape(U.size, U.size)[np.ix_(flat, flat)]
+        largest = abs(square).max(axis=1)
+        if not np.isfinite(square).all() or not largest.all():
+            raise StepFailed
+        solve = FLOAT.solver(square / largest[:, None])
+
+        def correction(residual: Array) -> Array:
+            right = arithmetic.midpoint(_products(reduce, residual[:, :, None]).ravel()[flat])
+            unit = abs(right).max()
+            change = np.zeros(U.size, dtype=object)
+            if unit != 0:
+                change[flat] = arithmetic.array(solve((right / unit).astype(float) / largest)) * unit
+            return change.reshape(U.shape) * columns
+
+        return F - weight * transport, correction
+
+    def _reduction(self, block: Array) -> Array:
+        """What the rows of a node are multiplied by, from its block of the Jacobian."""
+        u = self.manifold.fast.sum()
+        reduction = self.manifold.arithmetic.array(np.eye(len(block)).ravel()).reshape(block.shape)
+        reduction[:u, :u] = self.manifold.arithmetic.inverse(block[:u, :u])
+        reduction[u:, :u] = -(block[u:, :u] @ reduction[:u, :u])
+        return reduction
 
     def solve(self, U: Array, unknown: Array, accuracy: float) -> Array:
         """Newton's method from U, in the unknown entries. Raises StepFailed."""
-        flat = unknown.ravel()
-        factors, previous = None, np.inf
+        correct, previous = None, np.inf
         for count in range(MOST_ITERATIONS):
-            if factors is None:
-                residual, full = self.matrix(U)
-                square = full.reshape(U.size, U.size)[np.ix_(flat, flat)]
-                rows = abs(square).max(axis=1)
-                if not np.isfinite(square).all() or not rows.all():
-                    raise StepFailed
-                factors, fresh = FLOAT.solver(square / rows[:, None]), True
+            if fresh := correct is None:
+                residual, correct = self.newton(U, unknown)
             else:
-                residual, fresh = self.residual(U), False
-            right = self.manifold.arithmetic.midpoint(residual.ravel()[flat])
-            unit = abs(right).max()
-            if unit == 0:
-                return U
-            correction = factors((right / unit).astype(float) / rows)
-            change = np.zeros(U.size, dtype=object)
-            change[flat] = self.manifold.arithmetic.array(correction) * unit
-            U = self.manifold.arithmetic.midpoint(U - change.reshape(U.shape))
-            size = max(
-                float(c / u) for c, u in zip(abs(change.reshape(U.shape)).max(axis=0), abs(U).max(axis=0), strict=True) if u > 0
-            )
-            if not size < 1e12:
-                raise StepFailed
+                residual = self.residual(U)
+            change = correct(residual)
+            U = self.manifold.arithmetic.midpoint(U - change)
+            sizes = zip(abs(change).max(axis=0), abs(U).max(axis=0), strict=True)
+            size = max((float(moved / of) for moved, of in sizes if of > 0), default=0.0)
             if size < accuracy:
                 return U
+            if not size < 1e12 or (fresh and count > 3 and size > previous / 2):
+                raise StepFailed
             if size > POOR * min(previous, 1.0):
-                if fresh and count > 3 and size > previous / 2:
-                    raise StepFailed
-                factors = None
+                correct = None
             previous = size
         raise StepFailed
+
+
+def _products(left: Array, right: Array) -> Array:
+    """Matrix products node by node."""
+    return np.array([a @ b for a, b in zip(left, right, strict=True)])
 
 
 def _moments(z: Any, count: int) -> Array:
