@@ -102,7 +102,7 @@ class SlowManifold:
         for _ in range(MOST_ITERATIONS):
             f, jacobian = self.flow.rhs_and_jacobian(y)
             block = jacobian[np.ix_(fast, fast)]
-            solve = self.arithmetic.solver(block)
+            solve = self.arithmetic.inverse(block).__matmul__
             change = self.arithmetic.midpoint(solve(f[fast]))
             y[fast] = self.arithmetic.midpoint(y[fast] - change)
             if abs(change).max() < RESTING * abs(y[fast]).max():
@@ -136,7 +136,10 @@ class SlowManifold:
         unknown[0] = self.fast & free
         system = _Invariance(self, frame, h, method, points, scale, kappa)
         U[0] = np.where(unknown[0], U[0], y[self.others] / scale[0])
-        U = system.solve(self.arithmetic.midpoint(U), unknown, accuracy)
+        try:
+            U = system.solve(self.arithmetic.midpoint(U), unknown, accuracy)
+        except ZeroDivisionError as singular:
+            raise StepFailed from singular
         speed = -system.derivatives(U)[1]
         if not (speed > 0).all():
             raise StepFailed  # the rate comes to rest, or turns
@@ -235,9 +238,9 @@ class _Invariance:
         columns = np.where(columns == 0, 1, columns)
         blocks = (_products(reduce, local) * columns).astype(float)
         carried = (reduce * weight[:, None, :] * columns / self.h).astype(float)
-        nodes, n = U.shape
-        full = carried[:, :, None, :] * self.D.astype(float)[:, None, :, None]  # minus weight D, D for -h d/dw
-        np.einsum("iaib->iab", full)[...] += blocks
+        with np.errstate(over="ignore", invalid="ignore"):  # of a guess that leads nowhere; told below
+            full = carried[:, :, None, :] * self.D.astype(float)[:, None, :, None]  # - weight d/dw, and D is -h d/dw
+            np.einsum("iaib->iab", full)[...] += blocks
         flat = unknown.ravel()
         square = full.reshape(U.size, U.size)[np.ix_(flat, flat)]
         largest = abs(square).max(axis=1)
@@ -279,6 +282,9 @@ class _Invariance:
                 return U
             if not size < 1e12 or (fresh and count > 3 and size > previous / 2):
                 raise StepFailed
+            if size > POOR and not self.manifold.fast.all():  # u is nearly linear, and very sensitive to v: let it follow
+                residual, follow = self.newton(U, unknown & self.manifold.fast)
+                U = self.manifold.arithmetic.midpoint(U - follow(residual))
             if size > POOR * min(previous, 1.0):
                 correct = None
             previous = size

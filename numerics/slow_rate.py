@@ -77,7 +77,7 @@ def clock(problem: Problem) -> Clock:
         try:
             rest, slowest = manifold.relaxed(flow.landscape.start)
             scale = _scale(manifold, rest)
-        except StepFailed:
+        except (StepFailed, ZeroDivisionError):
             raise NoSlowRate("the slow rate is no clock here: the fast components find no rest beside it") from None
         if not slowest > 0 or not flow.rhs(rest)[manifold.clock] < 0:
             raise NoSlowRate("the slow rate is no clock here: the slowest spare gains nothing by becoming slower")
@@ -87,7 +87,7 @@ def clock(problem: Problem) -> Clock:
         if not lasting > math.log10(LEAST):
             raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
         told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
-    return Clock(spare, slowest, lasting, math.ceil(told + max(0.0, -math.log10(slowest) - EASY)))
+    return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)))
 
 
 def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float, here: Clock) -> Run:
