@@ -117,6 +117,4 @@ def radau(stages: int, digits: int = 15) -> Method:
         coefficients = legendre[:, 1:]  # Z_0 = 0
         tail = coefficients[-2:] / _objects([10, 1])[:, None]
         nodes = _objects(c)
-    return Method(
-        stages, nodes, full, legendre, full[1:, 1:], tail, nodes.astype(float), coefficients.astype(float)
-    )
+    return Method(stages, nodes, full, legendre, full[1:, 1:], tail, nodes.astype(float), coefficients.astype(float))

@@ -8,8 +8,8 @@ serves where it applies and is the cheaper one: on long plateaus, and with sever
 result says which it was.
 
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. In time, float64 serves up to 12 digits where the start is on the fit and its signals fit the range;
-Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
+together until they do. In time, float64 serves up to 12 digits where the start is on the fit and its signals fit the
+range; Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
 those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
 merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import flint
+import mpmath
+import sympy as sp
 
 from numerics.answer import Guarantee, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
@@ -41,6 +43,7 @@ HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is
 MOST_FAINT = 300  # digits between J(0) and the drop
 ROUNDS = 4  # of tightening before fewer digits are reported
 MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
+STATE_DIGITS = 10  # of the state at the end of the slow rate
 BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
 
 
@@ -60,9 +63,10 @@ class EscapeTime:
 
     tau: decimal, exactly `digits` digits; None unless escaped. digits: shared by two runs, at most those asked.
     guarantee: estimated (two runs agree; truncation is not bounded), or enclosed for an unreachable drop. arithmetic:
-    of the finer run. engine: what brought the finer run to its end (see the module); where it is the slow rate, it had
-    the time integrator for its start-up. steps, rejected: of the finer run, pieces in the slow rate counted too. seconds: of integration, all runs; setup_seconds: of
-    derivation and compilation. minimum: for a stationary end.
+    of the finer run. engine: what told the time in the finer run (see the module). steps, rejected: of the finer run,
+    in time and in the slow rate together. seconds: of integration, all runs; setup_seconds: of derivation and
+    compilation, and of choosing the engine. end: good to `digits` digits, in the slow rate to 10. minimum: for a
+    stationary end.
     """
 
     problem: Problem | DenseProblem = field(repr=False)
@@ -80,6 +84,17 @@ class EscapeTime:
     minimum: Minimum | None = None
     engine: Engine = "time"
 
+    @property
+    def log10_tau(self) -> str | None:
+        """log10 of tau, decimal, 15 digits or as many as tau fixes: for where tau is beyond the floats."""
+        if self.tau is None or self.digits is None:
+            return None
+        ctx = mpmath.mp.clone()
+        ctx.dps = 30
+        logarithm = ctx.log10(ctx.mpf(self.tau))
+        whole = len(str(abs(int(logarithm))))
+        return str(ctx.nstr(logarithm, min(15, self.digits + whole), strip_zeros=False))
+
     def as_dict(self) -> dict[str, Any]:
         """Everything but the problem, ready for JSON: decimal strings, counts as integers, seconds as floats.
 
@@ -90,6 +105,7 @@ class EscapeTime:
             "outcome": self.outcome.name,
             "reason": self.reason,
             "escape_time": self.tau,
+            "log10_escape_time": self.log10_tau,
             "digits": self.digits,
             "guarantee": self.guarantee,
             "arithmetic": self.arithmetic,
@@ -183,10 +199,11 @@ def escape_time(
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
     reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
     plan = in_time = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
+    now = time.perf_counter()
     slow = None if watch and engine is None else _clock(problem, engine)
     if slow:
         plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
-    setup, shared, attempt, best = 0.0, -1, 0, None
+    setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
     def go(fine: bool) -> Run:
         if slow:
@@ -200,6 +217,7 @@ def escape_time(
         limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
         try:
             coarse = go(False)
+            fine = go(True) if coarse.outcome is Outcome.escaped else coarse
         except NoSlowRate:
             if engine == "slow":
                 raise
@@ -209,7 +227,6 @@ def escape_time(
             reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
             plan = Plan(plan.digits, False, reserve, False)
             continue
-        fine = go(True) if coarse.outcome is Outcome.escaped else coarse
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
@@ -227,8 +244,8 @@ def escape_time(
 
 
 def _clock(problem: Problem, engine: str | None) -> Clock | None:
-    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate where it was asked for."""
-    if engine == "time":
+    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for."""
+    if engine == "time" or (engine is None and not _worth_a_look(problem)):
         return None
     try:
         found = clock(problem)
@@ -237,6 +254,17 @@ def _clock(problem: Problem, engine: str | None) -> Clock | None:
             raise
         return None
     return found if engine == "slow" or found.decades > MANY or found.slowest < BLUNT else None
+
+
+def _worth_a_look(problem: Problem) -> bool:
+    """Whether several spares, or a faint signal at the only one, might make the slow rate the better clock."""
+    spares = [rate for unit, (_, rate) in enumerate(problem.reference) if unit not in problem.pairing]
+    if problem.off_the_fit or problem.horizon != sp.oo or len(spares) != 1:
+        return len(spares) > 1
+    arithmetic = Arb(20)
+    with arithmetic.working():
+        signal = evaluate(sp.sympify(problem.bump_transform(spares[0])), arithmetic)
+        return bool(signal**2 < flint.arb(10) ** -MANY)  # the plateau lasts about 1/signal^2
 
 
 def check_digits(digits: object) -> None:
@@ -277,15 +305,27 @@ def _shared_digits(x: Any, y: Any, most: int) -> int:
 
 def _result(problem: Problem, last: Run, digits: int | None, began: float, setup: float) -> EscapeTime:
     shown = digits or 10
+    sharp = shown if last.engine == "time" else min(shown, STATE_DIGITS)  # of the state
     arithmetic = last.flow.arithmetic
     with arithmetic.working():
-        amplitudes, rates = (tuple(decimal(x, shown) for x in units) for units in last.flow.landscape.units(last.state))
+        amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
     end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
     name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected
     return EscapeTime(
-        problem, last.outcome, last.reason, tau, digits, "estimated", name, *counts, seconds, setup, end, last.minimum,
+        problem,
+        last.outcome,
+        last.reason,
+        tau,
+        digits,
+        "estimated",
+        name,
+        *counts,
+        seconds,
+        setup,
+        end,
+        last.minimum,
         last.engine,
     )

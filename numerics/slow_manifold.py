@@ -17,7 +17,11 @@ exponential in closed form, 1/|G| = sum_k q_k P_k(2x - 1):
 
     dtau = (h / kappa_p^2) sum_k (-1)^k q_k e^{-z} i_k(z) ,   z = L h ,   i_k(z) = sqrt(pi/(2z)) I_{k+1/2}(z) (C5)
 
-I the modified Bessel function. Every term is positive or small beside the first: nothing is amplified by tau.
+I the modified Bessel function. The integrand is positive: nothing is amplified by tau.
+
+Newton's method solves (C4) at all nodes at once, residuals at working precision, factors in float64. With several
+spares U depends on v like the inverse of a nearly singular Gram matrix: the rows of each node are reduced at working
+precision first, and while v still moves much, U is made to follow it before the next step (F is nearly linear in U).
 
 (C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
 """
@@ -67,9 +71,9 @@ class Piece:
 
 
 class SlowManifold:
-    """Pieces of the trajectory of one flow, with the rate of the unit `spare` as the clock.
+    """Pieces of the trajectory of one flow, in Arb, with the rate of the unit `spare` as the clock.
 
-    accuracy: relative size at which Newton's corrections stop. Construct and use inside `arithmetic.working()`.
+    Call the methods inside `arithmetic.working()`.
     """
 
     def __init__(self, flow: GradientFlow, spare: int) -> None:
@@ -119,8 +123,7 @@ class SlowManifold:
         """The piece of length h > 0 below the rate of y.
 
         free: y is not on the manifold yet, find it. guide: the piece that ends at y, or one that begins there and is
-        longer, to take first guesses from.
-
+        longer, to take first guesses from. accuracy: relative size at which Newton's corrections stop.
         Raises StepFailed where Newton's method does not converge or the rate does not fall all the way.
         """
         method = radau(stages, self.arithmetic.digits)
@@ -152,7 +155,6 @@ class SlowManifold:
         state = self.arithmetic.midpoint(system.state(U))
         return Piece(h, frame, state[0], state[-1], U, speed, duration.mid(), error)
 
-
     def _straight(self, y: Array, points: Array) -> Array:
         """States at the nodes of a first piece: U as it is, the other spares on the tangent of their path."""
         rest = self.relaxed(y)[0]
@@ -161,7 +163,9 @@ class SlowManifold:
         gone = (points[:, self.clock] - y[self.clock])[:, None]
         growth = np.array([each / kappa[0] for each in kappa])[:, None]
         states = points.copy()
-        states[:, self.others] = np.where(self.fast, growth * rest[self.others], y[self.others] + gone * slope[self.others])
+        states[:, self.others] = np.where(
+            self.fast, growth * rest[self.others], y[self.others] + gone * slope[self.others]
+        )
         return states
 
     def _continued(self, guide: Piece, y: Array, points: Array, method: Method, h: Any) -> Array:
@@ -282,7 +286,7 @@ class _Invariance:
                 return U
             if not size < 1e12 or (fresh and count > 3 and size > previous / 2):
                 raise StepFailed
-            if size > POOR and not self.manifold.fast.all():  # u is nearly linear, and very sensitive to v: let it follow
+            if size > POOR and not self.manifold.fast.all():  # F is nearly linear in U, but sensitive to v: U follows
                 residual, follow = self.newton(U, unknown & self.manifold.fast)
                 U = self.manifold.arithmetic.midpoint(U - follow(residual))
             if size > POOR * min(previous, 1.0):
@@ -302,7 +306,7 @@ def _moments(z: Any, count: int) -> Array:
     if z == 0:
         moments[0] = flint.arb(1)
         return moments
-    factor = (flint.arb.pi() / (2 * z)).sqrt() 
+    factor = (flint.arb.pi() / (2 * z)).sqrt()
     for k in range(count):
         moments[k] = (-1) ** k * factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True)
     return moments

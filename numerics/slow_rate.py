@@ -22,7 +22,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from numerics.arithmetic import Arb, Array
@@ -39,7 +38,7 @@ DISTINCT = 5.0  # log10 of g T above which the slow solution is the only smooth 
 EASY = 6.0  # decades between the fast rates that the usual working digits cover
 LOOK_DIGITS = 60
 SAFETY, SHRINK, GROW = 0.9, 0.1, 4.0
-LOOSE = 1e-6  # tolerance of pieces whose time does not count
+LOOSE = 1e-10  # tolerance of pieces whose time does not count: what the state at the end is good to
 FURTHEST = 0.8  # part of its rate that a piece may take away
 SHORTEST = 1e-5  # of the rate: pieces below are the end of this clock
 
@@ -128,7 +127,7 @@ class _Descent:
         self.manifold, self.integrator, self.limits = manifold, integrator, limits
         self.flow, self.landscape = manifold.flow, manifold.flow.landscape
         self.arithmetic = manifold.arithmetic
-        self.tolerance = 10.0 ** -digits
+        self.tolerance = 10.0**-digits
         self.stages = round(8 + 0.55 * digits)
         self.target = evaluate(self.landscape.problem.drop, self.arithmetic)
         self.accepted = self.rejected = 0
@@ -158,9 +157,15 @@ class _Descent:
                 self.rejected += 1
                 h = h * max(SHRINK, factor)
                 continue
+            if last is not None and min(last.error, piece.error) > 0:  # predictive, like the integrator's
+                trend = float(piece.h / last.h) * (last.error / piece.error) ** (1 / self.stages)
+                factor = min(factor, factor * max(trend, SHRINK))
             self.accepted += 1
             if self.landscape.drop(piece.after) > self.target:
-                tau, y = self._escape(tau, piece, tolerance, free)
+                try:
+                    tau, y = self._escape(tau, piece, tolerance, free)
+                except StepFailed:
+                    return self._in_time(tau, piece.before, piece.duration)
                 escaped = latest is None or tau <= latest
                 return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y)
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
@@ -200,7 +205,7 @@ class _Descent:
             missing = self.target - self.landscape.drop(here.after)
             slope = self.flow.rhs(here.after)
             wait = missing / self.flow.descent(here.after)
-            if float((missing / self.target) ** 2) < tolerance:
+            if float((missing / self.target) ** 2) < self.tolerance:
                 end = self.arithmetic.midpoint(here.after + wait * slope)
                 return (tau + here.duration + wait).mid(), end
             below, above = (h, above) if missing > 0 else (below, h)
@@ -213,8 +218,8 @@ class _Descent:
         """Where the slow rate tells the time no longer: the time integrator from here on."""
         limits = replace(self.limits, max_steps=max(1, self.limits.max_steps - self.accepted))
         rest = run(self.flow, self.integrator, limits, begin=(tau, y, scale / 1000))
-        counts = {"accepted": self.accepted + rest.accepted, "rejected": self.rejected + rest.rejected}
-        return replace(rest, engine="slow rate, then time", **counts)
+        accepted, rejected = self.accepted + rest.accepted, self.rejected + rest.rejected
+        return replace(rest, engine="slow rate, then time", accepted=accepted, rejected=rejected)
 
     def _end(self, outcome: Outcome, tau: Any, y: Array, reason: str = "") -> Run:
         drop = self.landscape.drop(y)
