@@ -20,10 +20,11 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from tolerances import agree, number, working
 
+FIT = (Exponential(),)
 PAIR = ((1, 1), (0, Fraction(7, 10)))
 
 
-def problem(*bump, drop, units=PAIR, matched=(Exponential(),), **more):
+def problem(*bump, drop, units=PAIR, matched=FIT, **more):
     return Problem(Target((*matched, *bump)), LinearRNN(units), drop, **more)
 
 
