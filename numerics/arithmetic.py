@@ -232,6 +232,14 @@ class Arb:
 
         return solution
 
+    def inverse(self, matrix: Array) -> Array:
+        """The inverse, nearly: as good as the condition of the matrix and the working precision allow.
+
+        Raises ZeroDivisionError where they do not allow any.
+        """
+        identity = _matrix(np.eye(len(matrix), dtype=int).astype(object))
+        return _objects(_matrix(matrix).solve(identity, algorithm="approx").entries()).reshape(matrix.shape)
+
     def working(self) -> AbstractContextManager[Any]:
         return flint.ctx.workprec(self.bits)
 

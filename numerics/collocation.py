@@ -32,6 +32,9 @@ class Method:
     """Radau IIA with s stages: coefficients as Arb numbers, and float64 copies for interpolation."""
 
     stages: int
+    nodes: Array  # c_0 = 0, c_1, ..., c_s = 1
+    full: Array  # D of (C1) at all nodes, for polynomials that are not 0 at c_0, shape (s + 1, s + 1)
+    legendre: Array  # takes Z_0..Z_s to the coefficients z_0..z_s of (C2), shape (s + 1, s + 1)
     derivative: Array  # D = A^{-1} of (C1), shape (s, s)
     tail: Array  # rows that give z_s and z_{s-1}/10 of (C2), shape (2, s)
     float_nodes: Array  # c_0 = 0, c_1, ..., c_s = 1
@@ -42,16 +45,19 @@ class Method:
         return _legendre(points, self.stages) @ self.float_legendre
 
     def continuation(self, ratio: float) -> Array:
-        """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long.
-
-        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 1 + 2 ratio; the series is
-        cut where that would bring roundoff to the surface.
-        """
-        x = 1 + 2 * ratio
-        degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
-        points = np.append(1.0, 1 + ratio * self.float_nodes[1:])
-        values = _legendre(points, degree) @ self.float_legendre[: degree + 1]
+        """Float matrix from Z_1..Z_s to first guesses for a next step, `ratio` times as long."""
+        values = self.outside(np.append(1.0, 1 + ratio * self.float_nodes[1:]))
         return values[1:] - values[0]
+
+    def outside(self, points: Array) -> Array:
+        """`interpolation` for points of which the last is the farthest beyond the step.
+
+        Legendre coefficients continued outside [0, 1] grow like (x + sqrt(x^2 - 1))^k, x = 2c - 1 at the point c; the
+        series is cut where that would bring roundoff to the surface.
+        """
+        x = 2 * points[-1] - 1
+        degree = min(self.stages, int(log(KEPT / ROUNDOFF) / log(x + sqrt(x * x - 1))))
+        return _legendre(points, degree) @ self.float_legendre[: degree + 1]
 
 
 def _legendre(points: Array, degree: int) -> Array:
@@ -105,9 +111,10 @@ def radau(stages: int, digits: int = 15) -> Method:
             for k in range(size):
                 product = product * (c[j] - c[k]) if k != j else product
             weights.append(1 / product)
-        D = [[_slope(c, weights, i, j) for j in range(1, size)] for i in range(1, size)]
-        legendre = flint.arb_mat([[(2 * x - 1).legendre_p(k) for k in range(size)] for x in c]).inv()
-        coefficients = _objects(legendre.entries()).reshape(size, size)[:, 1:]  # Z_0 = 0
-        derivative = _objects(x for row in D for x in row).reshape(stages, stages)
+        full = _objects(_slope(c, weights, i, j) for i in range(size) for j in range(size)).reshape(size, size)
+        basis = flint.arb_mat([[(2 * x - 1).legendre_p(k) for k in range(size)] for x in c])
+        legendre = _objects(basis.inv().entries()).reshape(size, size)
+        coefficients = legendre[:, 1:]  # Z_0 = 0
         tail = coefficients[-2:] / _objects([10, 1])[:, None]
-    return Method(stages, derivative, tail, _objects(c).astype(float), coefficients.astype(float))
+        nodes = _objects(c)
+    return Method(stages, nodes, full, legendre, full[1:, 1:], tail, nodes.astype(float), coefficients.astype(float))

@@ -2,9 +2,14 @@ r"""Escape times: how long gradient flow sits on the plateau.
 
     tau_0 = inf{ tau : J(0) - J(tau) > drop }                                                                (M12)
 
+Two engines: the time integrator (numerics/integrator.py) takes any start; the slow rate as the clock
+(numerics/slow_rate.py) takes the plateau of a spare unit, at a cost that does not depend on the memory. The second
+serves where it applies and is the cheaper one: on long plateaus, and with several spares close to each other. The
+result says which it was.
+
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. float64 serves up to 12 digits where the start is on the fit and its signals fit the range;
-Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
+together until they do. In time, float64 serves up to 12 digits where the start is on the fit and its signals fit the
+range; Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
 those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
 merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
@@ -12,16 +17,19 @@ merge): a run that outgrows its reserve is repeated with more. Not escaping is a
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import flint
+import mpmath
+import sympy as sp
 
 from numerics.answer import Guarantee, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator
-from numerics.run import MOST_STEPS, Limits, Outcome, Run, Watch, run
+from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, Watch, run
+from numerics.slow_rate import Clock, NoSlowRate, clock, slow_run
 from numerics.stationary import Minimum
 from theory.dense import DenseProblem
 from theory.exact import positive
@@ -34,6 +42,9 @@ PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/
 HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
 MOST_FAINT = 300  # digits between J(0) and the drop
 ROUNDS = 4  # of tightening before fewer digits are reported
+MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
+STATE_DIGITS = 10  # of the state at the end of the slow rate
+BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,10 @@ class EscapeTime:
 
     tau: decimal, exactly `digits` digits; None unless escaped. digits: shared by two runs, at most those asked.
     guarantee: estimated (two runs agree; truncation is not bounded), or enclosed for an unreachable drop. arithmetic:
-    of the finer run. steps, rejected: of the finer run. seconds: of integration, all runs; setup_seconds: of
-    derivation and compilation. minimum: for a stationary end.
+    of the finer run. engine: what told the time in the finer run (see the module). steps, rejected: of the finer run,
+    in time and in the slow rate together. seconds: of integration, all runs; setup_seconds: of derivation and
+    compilation, and of choosing the engine. end: good to `digits` digits, in the slow rate to 10. minimum: for a
+    stationary end.
     """
 
     problem: Problem | DenseProblem = field(repr=False)
@@ -69,6 +82,18 @@ class EscapeTime:
     setup_seconds: float
     end: State | None = None
     minimum: Minimum | None = None
+    engine: Engine = "time"
+
+    @property
+    def log10_tau(self) -> str | None:
+        """log10 of tau, decimal, 15 digits or as many as tau fixes: for where tau is beyond the floats."""
+        if self.tau is None or self.digits is None:
+            return None
+        ctx = mpmath.mp.clone()
+        ctx.dps = 30
+        logarithm = ctx.log10(ctx.mpf(self.tau))
+        whole = len(str(abs(int(logarithm))))
+        return str(ctx.nstr(logarithm, min(15, self.digits + whole), strip_zeros=False))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the problem, ready for JSON: decimal strings, counts as integers, seconds as floats.
@@ -80,9 +105,11 @@ class EscapeTime:
             "outcome": self.outcome.name,
             "reason": self.reason,
             "escape_time": self.tau,
+            "log10_escape_time": self.log10_tau,
             "digits": self.digits,
             "guarantee": self.guarantee,
             "arithmetic": self.arithmetic,
+            "engine": self.engine,
             "steps": self.steps,
             "rejected": self.rejected,
             "seconds": self.seconds,
@@ -122,6 +149,7 @@ def escape_time(
     max_steps: int = MOST_STEPS,
     max_seconds: float = math.inf,
     watch: Watch | None = None,
+    engine: Literal["time", "slow"] | None = None,
 ) -> EscapeTime:
     """First gradient-flow time tau with J(0) - J(tau) > problem.drop.
 
@@ -130,9 +158,12 @@ def escape_time(
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
     watch:       called with (tau before the step, Step) after every accepted step of the finer run; tau = 0: anew.
+                 Only steps in time can be watched: with a watcher the engine is "time".
+    engine:      "time", "slow" for the slow rate as the clock, or None to have it chosen.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
-    Raises TypeError or ValueError for an argument out of range; not escaping never raises.
+    Raises TypeError or ValueError for an argument out of range, and ValueError with the reason where the engine asked
+    for does not apply; not escaping never raises.
     Source: the hitting time of Li, Han, E, Li, ICLR 2021, second-hand, for the reduced parameters (a, w); they have
     |J - J(0)|, which is the same since J falls.
 
@@ -150,6 +181,10 @@ def escape_time(
     latest = None if tau_max is None else positive(tau_max, "tau_max", "for the flow to run at all")
     began = time.perf_counter()
     limits = Limits(latest, max_steps, began + max_seconds)
+    if engine not in (None, "time", "slow"):
+        raise ValueError(f"engine must be 'time', 'slow' or None, got {engine!r}; leave it out to have it chosen")
+    if engine == "slow" and watch:
+        raise ValueError("engine 'slow' takes no steps in time to watch; leave the watcher out, or take engine 'time'")
     if unreachable(problem):
         outcome, setup = Outcome.unreachable, time.perf_counter() - began
         return EscapeTime(problem, outcome, outcome.value, None, None, "enclosed", "arb", 0, 0, 0.0, setup)
@@ -162,19 +197,35 @@ def escape_time(
         reason = f"the drop is 1e-{faint} of the loss; below 1e-{MOST_FAINT} of it nothing is resolved"
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
     reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
-    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
-    setup, shared, attempt, best = 0.0, -1, 0, None
+    plan = in_time = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
+    now = time.perf_counter()
+    slow = None if watch and engine is None else _clock(problem, engine)
+    if slow:
+        plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
+    setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
+
+    def go(fine: bool) -> Run:
+        if slow:
+            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow)
+        return run(*prepared[fine], limits, watch) if fine else run(*prepared[fine], limits)
+
     while attempt < ROUNDS:
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
         limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
-        coarse = run(*prepared[0], limits)
+        try:
+            coarse = go(False)
+            fine = go(True) if coarse.outcome is Outcome.escaped else coarse
+        except NoSlowRate:
+            if engine == "slow":
+                raise
+            slow, plan = None, in_time
+            continue
         if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
             reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
             plan = Plan(plan.digits, False, reserve, False)
             continue
-        fine = run(*prepared[1], limits, watch) if coarse.outcome is Outcome.escaped else coarse
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
@@ -199,6 +250,30 @@ def check_limits(max_steps: object, max_seconds: object) -> None:
         raise TypeError(f"max_seconds must be a number of seconds, got {max_seconds!r}; leave it out for no limit")
     if not max_seconds > 0:
         raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
+
+
+def _clock(problem: Problem, engine: str | None) -> Clock | None:
+    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for."""
+    if engine == "time" or (engine is None and not _worth_a_look(problem)):
+        return None
+    try:
+        found = clock(problem)
+    except NoSlowRate:
+        if engine == "slow":
+            raise
+        return None
+    return found if engine == "slow" or found.decades > MANY or found.slowest < BLUNT else None
+
+
+def _worth_a_look(problem: Problem) -> bool:
+    """Whether several spares, or a faint signal at the only one, might make the slow rate the better clock."""
+    spares = [rate for unit, (_, rate) in enumerate(problem.reference) if unit not in problem.pairing]
+    if problem.off_the_fit or problem.horizon != sp.oo or len(spares) != 1:
+        return len(spares) > 1
+    arithmetic = Arb(20)
+    with arithmetic.working():
+        signal = evaluate(sp.sympify(problem.bump_transform(spares[0])), arithmetic)
+        return bool(signal**2 < flint.arb(10) ** -MANY)  # the plateau lasts about 1/signal^2
 
 
 def check_digits(digits: object) -> None:
@@ -242,14 +317,27 @@ def _shared_digits(x: Any, y: Any, most: int) -> int:
 
 def _result(problem: Problem, last: Run, digits: int | None, began: float, setup: float) -> EscapeTime:
     shown = digits or 10
+    sharp = shown if last.engine == "time" else min(shown, STATE_DIGITS)  # of the state
     arithmetic = last.flow.arithmetic
     with arithmetic.working():
-        amplitudes, rates = (tuple(decimal(x, shown) for x in units) for units in last.flow.landscape.units(last.state))
+        amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
     end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
     name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected
     return EscapeTime(
-        problem, last.outcome, last.reason, tau, digits, "estimated", name, *counts, seconds, setup, end, last.minimum
+        problem,
+        last.outcome,
+        last.reason,
+        tau,
+        digits,
+        "estimated",
+        name,
+        *counts,
+        seconds,
+        setup,
+        end,
+        last.minimum,
+        last.engine,
     )

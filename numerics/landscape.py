@@ -54,6 +54,11 @@ class Landscape:
         """Amplitudes and rates, shape (..., m) each, of a state of shape (..., 2m)."""
         return self.fitted_a + y[..., : self.width], self.fitted_w + y[..., self.width :]
 
+    def bump(self, rate: Any) -> tuple[Any, Any]:
+        """B and B' at a rate, or at an array of rates."""
+        B, slope = self._bump[1](rate)
+        return B, slope
+
     def _excess_terms(self, y: Array) -> tuple[Array, tuple[Array, ...]]:
         """Rates (..., m) and the terms of E(w_k), E'(w_k), shape (..., m, m): unit k sees unit j (D1)."""
         rates = self.fitted_w + y[..., self.width :]

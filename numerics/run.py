@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
@@ -37,6 +37,7 @@ TRAP_DIGITS = 40
 AT_THE_END = 1e-6  # relative distance of a rate from the end of its range
 STUCK = 1e-7  # relative change of the event's time at which Newton's method may end by not getting any better
 AT_REST = "a rate has come to the end {} of its range, the flow ends there short of the drop; it never escapes"
+Engine = Literal["time", "slow rate", "slow rate, then time"]  # what tells the time; see numerics/slow_rate.py
 Watch = Callable[[Any, Step], None]
 
 
@@ -78,18 +79,30 @@ class Run:
     cancellation: float  # digits lost in sums over units, worst seen
     minimum: Minimum | None = None
     reason: str = ""
+    engine: Engine = "time"
 
 
-def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch | None = None) -> Run:
+def run(
+    flow: GradientFlow,
+    integrator: Integrator,
+    limits: Limits,
+    watch: Watch | None = None,
+    begin: tuple[Any, Array, Any] | None = None,
+) -> Run:
     """Integrate until something happens: every Outcome but `unreachable`.
 
-    watch: called with (tau before the step, Step) after every accepted step. Guarantee: estimated.
+    watch: called with (tau before the step, Step) after every accepted step. begin: (tau, state, first step to try)
+    where it is not the start of the problem. Guarantee: estimated.
     """
     arithmetic, landscape = flow.arithmetic, flow.landscape
     with arithmetic.working(), Float64().working():
         target = evaluate(landscape.problem.drop, arithmetic)
         latest = None if limits.tau_max is None else evaluate(limits.tau_max, arithmetic)
-        clock, y, dropped = Clock(arithmetic), landscape.start, arithmetic.number(0)
+        clock, y, dropped, first = Clock(arithmetic), landscape.start, arithmetic.number(0), 0.01
+        if begin:
+            tau, y, first = begin
+            clock.advance(tau)
+            dropped = landscape.drop(y)
         cancellation, runaway_since = 0.0, None
 
         def end(outcome: Outcome, minimum: Minimum | None = None, reason: str = "") -> Run:
@@ -97,7 +110,7 @@ def run(flow: GradientFlow, integrator: Integrator, limits: Limits, watch: Watch
             return Run(outcome, flow, clock.tau, y, dropped, *counts, cancellation, minimum, reason or outcome.value)
 
         try:
-            for step in integrator.steps(y, 0.01):
+            for step in integrator.steps(y, first):
                 if watch:
                     watch(clock.tau, step)
                 reached = landscape.drop(step.after)

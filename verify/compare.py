@@ -5,6 +5,7 @@
     gradient in closed form       vs  backpropagation through the network that runs
     Rhat(w_k), Rhat'(w_k)         vs  R(w_k), R'(w_k), by quadrature (M7)                at a minimum
     escape time in Arb            vs  float64                                            where float64 serves
+    escape time, time as clock    vs  the slow rate as clock                             where both apply
     escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted
     escape time of the flow       vs  the law of coincided starts (M15)                  where that is trusted
     escape time of the flow       vs  the lower bound (M21): an inequality
@@ -29,11 +30,12 @@ from numerics.answer import decimal
 from numerics.arithmetic import Arb, Mpmath
 from numerics.compiling import bind, evaluate
 from numerics.dense_flow import DenseState
-from numerics.escape import EscapeTime, escape_time
+from numerics.escape import BLUNT, EscapeTime, escape_time
 from numerics.flow import fits_float64
 from numerics.gramian import DenseLandscape
 from numerics.landscape import Landscape
 from numerics.run import Outcome
+from numerics.slow_rate import NoSlowRate, clock
 from theory.dense import DenseProblem
 from theory.exact import exact
 from theory.kernels import t
@@ -50,6 +52,7 @@ from verify.sweep import CellResult, StudyResult, label
 DIGITS = 40  # working digits of the checks
 FLOAT64_DIGITS = 10  # asked of float64
 MOST_SAMPLES = 100_000  # time steps of a sequence through the network
+AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of a plateau that is integrated in time too, and digits asked
 TRUSTED = 14  # w0 L beyond which the slow flow is compared with (mathematics of (M14))
 
 
@@ -123,6 +126,8 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
     if escape.tau is None:
         return
     if escape.arithmetic != "float64" and (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
+        yield row
+    if (row := _other_engine(problem, escape.tau, escape.digits or 0, escape.engine)) is not None:
         yield row
     if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape.tau, cell.slow_flow.value)):
         yield row
@@ -355,12 +360,28 @@ def _critical_point(minimum: Problem) -> Check:
 def _float64(problem: Problem, tau: str, digits: int) -> Check | None:
     if problem.off_the_fit or not fits_float64(problem):
         return None
-    found = escape_time(problem, digits=FLOAT64_DIGITS)
+    found = escape_time(problem, digits=FLOAT64_DIGITS, engine="time")
     if found.outcome is not Outcome.escaped or found.arithmetic != "float64" or found.tau is None:
         return None
     shared = min(FLOAT64_DIGITS, digits)
     tolerance, reason = 10.0 ** (1 - shared), f"both have {shared} digits, the last one rounded"
     return _row("escape time", ("flow", tau), ("flow in float64", found.tau), tolerance, reason)
+
+
+def _other_engine(problem: Problem, tau: str, digits: int, engine: str) -> Check | None:
+    """The time integrator against the slow rate as the clock, where both apply and neither costs much."""
+    try:
+        here = clock(problem)
+        if engine != "time" and (here.decades > AFFORDABLE or here.slowest < BLUNT):
+            return None
+        found = escape_time(problem, digits=min(digits, ENGINE_DIGITS), engine="slow" if engine == "time" else "time")
+    except NoSlowRate:
+        return None
+    if found.outcome is not Outcome.escaped or found.tau is None or found.engine == engine:
+        return None
+    shared = min(digits, found.digits or 0)
+    reason = f"integrated in time and in the slow rate; both have {shared} digits, the last one rounded"
+    return _row("escape time", (engine, tau), (found.engine, found.tau), 10.0 ** (1 - shared), reason)
 
 
 def _slow_flow(problem: Problem, tau: str, integral: str) -> Check | None:
