@@ -40,8 +40,9 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from theory.exact import Exact, positive, real
-from theory.kernels import Exponential, Expression, Kernel, overlap, t
+from theory.kernels import Exponential, Expression, Kernel, t
 from theory.latex import Statement
+from theory.overlaps import overlap
 from theory.problem import Target, horizon_of, numbers_only, weighted_square
 from theory.rnn import LinearRNN
 

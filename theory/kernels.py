@@ -17,15 +17,7 @@ A kernel states its shape, on an interval where that is analytic; everything els
 
 A horizon takes the rest of a kernel away: int_T^inf e^{-st} rho(t) dt = e^{-sT} int_0^inf e^{-su} rho(T+u) du, and the
 rest of a Gaussian is a Gaussian. That would be a difference of two nearly equal numbers where [0, T] holds little of
-the bump, and for a power law at slow s: the transform is then computed by quadrature. Two kernels overlap:
-
-    <p, q>_s = int_0^T e^{-st} p(t) q(t) dt
-    p = a e^{-w(t-L)}, and q begins no earlier:    a e^{wL} R_q(s + w)                                       (K1)
-    two Gaussians, Erlangs or power laws:          their product is another one                             (K2)
-    any two:                                       the moment (S6) of the product of their densities        (K3)
-
-with, in (K2) for Gaussians, precision 1/sigma^2 = 1/sigma_1^2 + 1/sigma_2^2, lag L/sigma^2 = L_1/sigma_1^2 +
-L_2/sigma_2^2 and amplitude A_1 A_2 exp(-(L_1-L_2)^2 / (2 (sigma_1^2 + sigma_2^2))). All derived here.
+the bump, and for a power law at slow s: the transform is then computed by quadrature. Derived here.
 
 To add a kernel: write one frozen dataclass, derived from Kernel with kind="its-name", its fields declared by `number`
 or `positive_number`, and give it `shape`. Studies, the command line and LaTeX then know it, and its transforms are
@@ -39,9 +31,9 @@ from typing import Any, ClassVar
 import sympy as sp
 
 from theory.decay import Unbounded, envelope
-from theory.exact import Exact, exact, positive, real
+from theory.exact import exact, positive, real
 from theory.expression import parse
-from theory.special import ExponentialMoment, GaussianMoment, Moment, PowerMoment
+from theory.special import ExponentialMoment, GaussianMoment, PowerMoment, moment
 
 KINDS: dict[str, type["Kernel"]] = {}
 t = TIME = sp.Symbol("t", nonnegative=True)
@@ -145,7 +137,7 @@ class Kernel:
     def transform(self, s: sp.Expr, horizon: sp.Expr) -> sp.Expr:
         """R_shape(s) over [0, horizon]; here the moment (S6), computed by quadrature."""
         start, end = self.extent
-        return _moment(self.shape(t), s, start, sp.Min(end, horizon))
+        return moment(self.shape(t), s, start, sp.Min(end, horizon))
 
     def exponent(self) -> tuple[Callable[[sp.Expr], sp.Expr], sp.Expr] | None:
         """(M, L) with R(s) ~ M(s) e^{-sL} for long memory L, for (M14); None where there is no such lag."""
@@ -168,15 +160,6 @@ class Kernel:
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle \rho(t) = {sp.latex(self.rho(t))}$"
-
-
-def _moment(density: sp.Expr, s: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.Expr:
-    """(S6) of order 0; 0 for an empty interval."""
-    if density == 0 or not lower < upper:
-        return ZERO
-    if not density.has(t):
-        return density * sp.exp(-s * lower) * ExponentialMoment(0, s, upper - lower)
-    return Moment(0, s, sp.Lambda(t, density), lower, upper)
 
 
 def _formula(value: Any, name: str) -> sp.Expr:
@@ -386,36 +369,3 @@ class Expression(Kernel, kind="expression"):
             return envelope(self.formula, t).integrable_square
         except Unbounded:
             return False
-
-
-def product(p: Kernel, q: Kernel) -> Kernel | None:
-    """The kernel p(t) q(t) where it is of their own kind (K2), else None. Exact."""
-    if isinstance(p, Gaussian) and isinstance(q, Gaussian):
-        variance = p.width**2 * q.width**2 / (p.width**2 + q.width**2)
-        lag = variance * (p.lag / p.width**2 + q.lag / q.width**2)
-        apart = sp.exp(-((p.lag - q.lag) ** 2) / (2 * (p.width**2 + q.width**2)))
-        return Gaussian(p.amplitude * q.amplitude * apart, sp.sqrt(variance), lag)
-    if isinstance(p, Erlang) and isinstance(q, Erlang) and p.lag == q.lag:
-        return Erlang(p.amplitude * q.amplitude, p.order + q.order, p.rate + q.rate, p.lag)
-    if isinstance(p, PowerLaw) and isinstance(q, PowerLaw) and p.lag == q.lag:
-        return PowerLaw(p.amplitude * q.amplitude, p.omega + q.omega + 1, p.lag)
-    return None
-
-
-def overlap(p: Kernel, q: Kernel, s: Exact, horizon: sp.Expr = sp.oo) -> sp.Expr:
-    """<p, q>_s = int_0^horizon e^{-st} p(t) q(t) dt, s >= 0; 0 for kernels of different inputs. Exact.
-
-    >>> overlap(Exponential(), Exponential("2", "3"), 0)
-    1/2
-    """
-    s = exact(s, "s")
-    if p.input != q.input:
-        return ZERO
-    for one, other in ((p, q), (q, p)):
-        if isinstance(one, Exponential) and (one.lag == 0 or one.lag <= other.support[0]):
-            return one.amplitude * sp.exp(one.rate * one.lag) * other.laplace(s + one.rate, horizon)  # (K1)
-    if (both := product(p, q)) is not None:
-        return both.laplace(s, horizon)  # (K2)
-    begin = sp.Max(p.support[0], q.support[0])
-    end = sp.Min(p.support[1], q.support[1], horizon)
-    return _moment(p.density(t) * q.density(t), s, begin, end)  # (K3)

@@ -18,7 +18,8 @@ from typing import TypeGuard
 import sympy as sp
 
 from theory.exact import Exact, positive
-from theory.kernels import Exponential, Kernel, overlap, t
+from theory.kernels import Exponential, Kernel, t
+from theory.overlaps import overlap
 from theory.parametrisation import IDENTITY, Parametrisation
 from theory.rnn import LinearRNN
 

@@ -38,6 +38,8 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
+t = sp.Symbol("t", nonnegative=True)
+
 
 class MomentBase(sp.Function):
     """A moment with the arguments (n, s, ...), differentiated by (S1). (SymPy's printers heed bases so named.)"""
@@ -156,7 +158,6 @@ class PowerMoment(MomentBase):
     @property
     def integrand(self) -> tuple[sp.Lambda, sp.Expr, sp.Expr]:
         """f, lower, upper of (S6)."""
-        t = sp.Symbol("t", nonnegative=True)
         return sp.Lambda(t, (1 + t) ** -self.args[2]), sp.Integer(0), sp.oo
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
@@ -184,3 +185,12 @@ class Moment(MomentBase):
         n, s, f, lower, upper = self.args
         t = f.variables[0]
         return _raised(printer.doprint(sp.Integral(t**n * sp.exp(-s * t) * f.expr, (t, lower, upper))), exp)
+
+
+def moment(density: sp.Expr, s: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.Expr:
+    """(S6) of order 0, the density in t; 0 for an empty interval. Exact."""
+    if density == 0 or not lower < upper:
+        return sp.Integer(0)
+    if not density.has(t):
+        return density * sp.exp(-s * lower) * ExponentialMoment(0, s, upper - lower)
+    return Moment(0, s, sp.Lambda(t, density), lower, upper)

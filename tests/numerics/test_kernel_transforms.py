@@ -14,7 +14,8 @@ from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.compiling import bind, evaluate
 from oracles import laplace_by_quadrature, overlap_by_quadrature, raw_term, tail_by_quadrature
 from strategies import CLOSED_KERNELS
-from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw, overlap
+from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
+from theory.overlaps import overlap
 from tolerances import agree
 
 s = sp.Symbol("s", positive=True)

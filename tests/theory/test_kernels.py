@@ -22,9 +22,8 @@ from theory.kernels import (
     Gaussian,
     Kernel,
     PowerLaw,
-    overlap,
-    product,
 )
+from theory.overlaps import overlap, product
 from theory.special import GaussianMoment, Moment
 from tolerances import agree
 
