@@ -22,14 +22,20 @@ class Answer:
     reason: str | None = None
 
 
+def context(digits: int) -> Any:
+    """An mpmath context of our own with `digits` decimal digits; the caller's precision is not touched."""
+    own = mpmath.mp.clone()
+    own.dps = digits
+    return own
+
+
 def decimal(value: Any, digits: int) -> str:
     """A float or an Arb midpoint to exactly `digits` significant digits; scientific where positional would mislead.
 
     >>> decimal(137.59583732, 6)
     '137.596'
     """
-    ctx = mpmath.mp.clone()
-    ctx.dps = digits + 10
+    ctx = context(digits + 10)
     if isinstance(value, flint.arb):
         mantissa, exponent = value.mid().man_exp()
         number = ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))

@@ -18,12 +18,12 @@ from math import ceil, factorial, log2
 from typing import Any, Protocol
 
 import flint
-import mpmath
 import numpy as np
 import scipy.special
 import sympy as sp
 from scipy.linalg import lapack
 
+from numerics.answer import context
 from numerics.windowed import divided_moment, float_divided_moment, float_moment, size
 
 Array = np.ndarray[Any, Any]
@@ -142,9 +142,7 @@ class Mpmath:
 
     def __init__(self, digits: int) -> None:
         self.digits = digits
-        self.context = mpmath.mp.clone()
-        self.context.dps = digits
-        ctx = self.context
+        self.context = ctx = context(digits)
         names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")
         self.functions = {name: _elementwise(getattr(ctx, name)) for name in names}
         self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _elementwise(_where, 3)}

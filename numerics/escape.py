@@ -20,10 +20,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import flint
-import mpmath
 import sympy as sp
 
-from numerics.answer import Guarantee, decimal
+from numerics.answer import Guarantee, context, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow, fits_float64
@@ -89,8 +88,7 @@ class EscapeTime:
         """log10 of tau, decimal, 15 digits or as many as tau fixes: for where tau is beyond the floats."""
         if self.tau is None or self.digits is None:
             return None
-        ctx = mpmath.mp.clone()
-        ctx.dps = 30
+        ctx = context(30)
         logarithm = ctx.log10(ctx.mpf(self.tau))
         whole = len(str(abs(int(logarithm))))
         return str(ctx.nstr(logarithm, min(15, self.digits + whole), strip_zeros=False))

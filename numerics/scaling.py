@@ -19,6 +19,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from numerics.answer import context
 from theory.exact import exact, positive
 
 GUARD = 10  # working digits beyond the longest number given
@@ -91,8 +92,7 @@ def scaling_law(cells: Iterable[Cell], digits: int = 10) -> ScalingLaw:
         if not one.memory < other.memory:
             raise ValueError(f"memory {i + 1} must be > memory {i} in a sweep, got {other.memory} after {one.memory}")
     escaped = [cell for cell in known if cell.tau is not None]
-    ctx = mpmath.mp.clone()
-    ctx.dps = digits + GUARD + max((len(cell.tau or "") for cell in escaped), default=0)
+    ctx = context(digits + GUARD + max((len(cell.tau or "") for cell in escaped), default=0))
 
     def shown(value: Any) -> str:
         return str(ctx.nstr(value, digits, min_fixed=-6, max_fixed=digits)).removesuffix(".0")

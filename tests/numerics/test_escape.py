@@ -24,7 +24,7 @@ from numerics.run import Limits, Outcome, run
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
-from tolerances import agree
+from tolerances import agree, working
 
 REFERENCE = tomllib.loads((Path(__file__).parents[1] / "reference-values.toml").read_text())["escape"]
 PAIR = ((1, 1), (0, Fraction(7, 10)))
@@ -294,8 +294,7 @@ def test_a_run_that_cancels_is_repeated_with_the_reserve_measured(monkeypatch):
 @pytest.mark.parametrize(("drop", "digits"), [("1e-12", 10), ("1e-30", 10), ("1e-40", 20)])
 def test_faint_drops_come_after_drop_over_the_squared_gradient(drop, digits):
     """tau = drop / |grad J(0)|^2 to first order; the gradient by the definition, 2 int b e^{-wt} and so on."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = 40
+    ctx = working(40, guard=0)
     moments = [
         ctx.quad(lambda t, f=f: f(t) * ctx.exp(-((t - 20) ** 2) / 2), [0, 10, 15, 20, 25, 30, 60])
         for f in (lambda t: ctx.exp(-t), lambda t: t * ctx.exp(-t), lambda t: ctx.exp(-ctx.mpf(7) / 10 * t))

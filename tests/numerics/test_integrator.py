@@ -3,13 +3,12 @@
 import math
 
 import flint
-import mpmath
 import numpy as np
 import pytest
 
 from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.integrator import Integrator, StepFailed
-from tolerances import agree
+from tolerances import agree, working
 
 
 class Logistic:
@@ -59,8 +58,7 @@ def end_of(system, stages, steps, total, start):
 @pytest.mark.parametrize("stages", [1, 2, 3, 5])
 def test_the_order_is_2s_minus_1(stages):
     """Measured between 8 and 16 steps; an order one lower, as of a wrong last row of D, is 1 away."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = 50
+    ctx = working(50, guard=0)
     exact = 1 / (1 + 3 * ctx.exp(-1))
     errors = []
     for steps in (8, 16):
@@ -95,8 +93,7 @@ def integrated(arithmetic, total, twin=None, tolerance=1e-9, accuracy=1e-25):
 
 
 def test_the_three_arithmetics_and_the_mixed_one_agree_with_the_solution():
-    ctx = mpmath.mp.clone()
-    ctx.dps = 40
+    ctx = working(40, guard=0)
     exact = 1 / (1 + 1023 * ctx.exp(-10))
     twin = Logistic(Float64())
     for arithmetic, digits, partner in ((Arb(40), 17, None), (Arb(40), 17, twin), (Mpmath(40), 17, None)):
@@ -106,8 +103,7 @@ def test_the_three_arithmetics_and_the_mixed_one_agree_with_the_solution():
 
 def test_a_tighter_tolerance_gives_more_digits_by_superconvergence():
     """A tolerance of 1e-6 gives 11 digits, not 6: the end point is of order 2s - 1."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = 40
+    ctx = working(40, guard=0)
     exact = 1 / (1 + 1023 * ctx.exp(-10))
     for tolerance, digits in ((1e-6, 11), (1e-10, 19)):
         assert agree(integrated(Arb(45), 10, tolerance=tolerance, accuracy=1e-30)[0], exact, digits)
@@ -120,8 +116,7 @@ def test_a_poor_twin_costs_time_but_not_digits():
         def rhs(self, y):
             return 1.01 * super().rhs(y)
 
-    ctx = mpmath.mp.clone()
-    ctx.dps = 40
+    ctx = working(40, guard=0)
     assert agree(integrated(Arb(40), 10, Wrong(Float64()))[0], 1 / (1 + 1023 * ctx.exp(-10)), 17)
 
 

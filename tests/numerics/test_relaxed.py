@@ -1,6 +1,5 @@
 """The floor of the gorge against a projection by quadrature; the map is tested with its figure."""
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -8,12 +7,12 @@ from numerics.relaxed import gorge_floor
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
+from tolerances import working
 
 
 def test_the_floor_of_the_gorge_is_the_projection_of_the_bump():
     """||proj b||^2 on span{e^-t, t e^-t, e^-wt} by quadrature; at L = 6 the fast drop is a good part of it."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = 30
+    ctx = working(30, guard=0)
     w = ctx.mpf(1) / 2
     basis = [lambda t: ctx.exp(-t), lambda t: t * ctx.exp(-t), lambda t: ctx.exp(-w * t)]
     integral = lambda f: ctx.quad(f, [0, 3, 6, 9, 20, 60, 200])
