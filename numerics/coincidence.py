@@ -5,14 +5,15 @@ r"""The coincided start in digits: the share that the slower unit is left with, 
 p0 is the share of the slower unit after merging. Where the bump is as good as absent, in the flow on rho_bar alone, the
 rates merge like D ~ tau^{-1/2}, and the share on the way is p = p0 + c D^2 + O(D^3). So after every step
 
-    p0 ~ p - D^2 (p - p_before) / (D^2 - D_before^2)                                                         (U7)
+    p0 ~ p - D^2 (p - p_before) / (D^2 - D_before^2)                                                         (U8)
 
-until two of these agree. Steps grow with tau, so each digit costs a few of them. The signals are of order D^3 among
+until two of these agree. A spare faster than w* arrives with p0 = 1 (U7), after the time that numerics/slow_path.py
+finds. Steps grow with tau, so each digit costs a few of them. The signals are of order D^3 among
 numbers of order one, and working digits cover that.
 
 Compared with the flow itself (w = (1, 1.3), a = (1/2, 1/2), a* = w* = 1, unit bump, drop 0.02), true time over (M15):
-0.66, 0.91, 0.98 at L = 16, 20, 24; what is missing falls like L^2 e^{-w* L/2}. (M15) from theory/coincidence.py; (U7)
-derived here from it.
+0.66, 0.91, 0.98 at L = 16, 20, 24; what is missing falls like L^2 e^{-w* L/2}. With a spare at rate 1.3, true time over
+(U7): 1.024, 1.0037, 1.00029, 1.000029 at L = 16, 20, 24, 28. (M15), (U7) from theory/coincidence.py; (U8) derived here.
 """
 
 from typing import Any
@@ -25,14 +26,15 @@ from numerics.arithmetic import BITS_PER_DIGIT, Arb, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, StepFailed
+from numerics.slow_path import NoEscape, SlowPath, Undecided
 from theory.coincidence import Coincidence, NotCoincided, coincidence
 from theory.problem import Problem, Target
 
 FEWEST_DIGITS, MOST_DIGITS = 2, 30  # the law itself is good to far fewer than thirty
 MOST_STEPS = 2_000
-CLOSE = 1e-4  # D^2 below which (U7) is looked at
+CLOSE = 1e-4  # D^2 below which (U8) is looked at
 VANISHED = 1e-6  # p (1-p) below which one unit has given up its amplitude without merging
-GUARD = 15  # working digits beyond those that (U7), or the law, needs
+GUARD = 15  # working digits beyond those that (U8), or the law, needs
 
 
 def merged_share(problem: Problem, digits: int = 8) -> Answer:
@@ -51,7 +53,9 @@ def merged_share(problem: Problem, digits: int = 8) -> Answer:
     """
     _check_digits(digits)
     try:
-        return Answer(_merged_share(problem, coincidence(problem), digits), "estimated", digits)
+        here = coincidence(problem)
+        share = decimal(1.0, digits) if here.arrival else _merged_share(problem, here, digits)
+        return Answer(share, "estimated", digits)
     except NotCoincided as reason:
         return Answer(None, "estimated", reason=str(reason))
 
@@ -66,8 +70,9 @@ def coincided_escape_time(problem: Problem, digits: int = 6) -> Answer:
     _check_digits(digits)
     try:
         here = coincidence(problem)
-        value = _law(problem, here, sp.Rational(_merged_share(problem, here, digits + 3)), digits)
-    except NotCoincided as reason:
+        share = "1" if here.arrival else _merged_share(problem, here, digits + 3)
+        value = _law(problem, here, sp.Rational(share), digits)
+    except (NotCoincided, NoEscape) as reason:
         return Answer(None, "estimated", reason=str(reason))
     return Answer(decimal(value, digits), "estimated", digits)
 
@@ -81,7 +86,7 @@ def _check_digits(digits: object) -> None:
 
 
 def _merged_share(problem: Problem, here: Coincidence, digits: int) -> str:
-    """p0 by (U7), a decimal string."""
+    """p0 by (U8), a decimal string."""
     resolved = 2 * digits + 4  # digits: of p, and of the signals D^3 once D^3 has fallen below 10^-digits
     arithmetic = Arb(resolved + GUARD)
     alone = Problem(Target((here.exponential,)), problem.start, problem.drop, parametrisation=problem.parametrisation)
@@ -97,7 +102,7 @@ def _merged_share(problem: Problem, here: Coincidence, digits: int) -> str:
                 slower = int(w[0] > w[1])
                 share, square = a[slower] / a.sum(), ((w[1] - w[0]) / (2 * rate)) ** 2
                 if square < CLOSE and before is not None:
-                    found = share - square * (share - before[0]) / (square - before[1])  # (U7)
+                    found = share - square * (share - before[0]) / (square - before[1])  # (U8)
                     if abs(found - last) < 10.0 ** -(digits + 2):
                         return _checked(found.mid(), digits)
                     last = found
@@ -133,6 +138,11 @@ def _law(problem: Problem, here: Coincidence, share: sp.Rational, digits: int) -
             if evaluate((1 - share) / share, arithmetic) * two >= 1:
                 raise NotCoincided("the bump is too strong: it keeps the units so far apart that they never merge")
             tau = evaluate(here.coincided_time(share), arithmetic)
+            if here.arrival:
+                try:
+                    tau += SlowPath(here.arrival, arithmetic).time_down_to(here.exponential.rate)  # (U7)
+                except Undecided:
+                    continue
             if first < drop and two > 0 > three and tau.rel_accuracy_bits() > (digits + 2) * BITS_PER_DIGIT:
                 return tau
     raise NotCoincided(f"undecided with {working} working digits whether the law applies")

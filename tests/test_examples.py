@@ -39,6 +39,12 @@ def test_a_kernel_of_ones_own_is_a_line_or_a_class():
     assert by_line == by_class == "28.00569310"  # SciPy's DOP853 on quadrature of the definition: 28.0056931
 
 
+def test_several_spares_follow_their_slow_flow():
+    page = (ROOT / "docs" / "several-spares.md").read_text(encoding="utf-8")
+    rows = [line for line in run("several_spares").splitlines() if line]
+    assert [line for line in rows if line not in page.splitlines()] == []
+
+
 def test_a_critical_point_meets_its_target():
     pairs = [line.split()[2::3] for line in run("critical_points").splitlines() if "R" in line]
     assert len(pairs) == 4 and all(found == wanted for found, wanted in pairs)

@@ -29,8 +29,16 @@ and with kappa_2 > 0 > kappa_3 the slower unit loses its amplitude while the gap
     tau  = 4w* I(p0) / (-kappa_3 kappa_2^{3/2}) ,   I(p) = int_0^p (q(1-q))^{3/2} dq                         (M15)
     I(p) = [ 3 arccos(1-2p) - (1-2p) (6 + 16 p(1-p)) sqrt(p(1-p)) ] / 128                                    (U6)
 
-For a* = w* = 1 that is 16 sqrt2 I / (|P_3| (4 sqrt2 P_2)^{3/2}). P_k ~ e^{-w* L}, so the exponent is 5/2 w*; neglected
-are parts of order L D ~ L^2 e^{-w* L/2}. All derived here: (U1), (U2), (U6) are identities; (M15) is estimated.
+A spare faster than w* (a_1 = a*, w_1 = w*; a_2 = 0, w_2 = w0 > w*) comes to the same place by itself. Its slow flow,
+w' = g(w) d/dw [P^2/N] with P, N of (M13), takes it down to w*, where its amplitude P/N ~ kappa_2 a* / D^2 is no longer
+small: it joins (U4) there, with no share of its own yet. So p0 = 1, whatever w0, and its way there adds to the wait:
+
+    tau = int_{w*}^{w0} dw / (g(w) |d/dw (P^2/N)|) + 4w* I(1) / (-kappa_3 kappa_2^{3/2}) ,   I(1) = 3 pi/128    (U7)
+
+The first part is of order e^{2 w* L}, the smaller one for long memory: exponent 5/2 w*, as for other coincided starts.
+
+For a* = w* = 1 (M15) is 16 sqrt2 I / (|P_3| (4 sqrt2 P_2)^{3/2}). P_k ~ e^{-w* L}, so the exponent is 5/2 w*; neglected
+are parts of order L D ~ L^2 e^{-w* L/2}. All derived here: (U1), (U2), (U6) are identities; (M15), (U7) estimated.
 """
 
 from dataclasses import dataclass
@@ -40,6 +48,7 @@ import sympy as sp
 from theory.exact import Exact, exact
 from theory.kernels import Exponential, Kernel
 from theory.latex import Statement
+from theory.plateau import Plateau
 from theory.problem import Problem, transform, weighted_square
 
 
@@ -62,12 +71,14 @@ class Coincidence:
     """One exponential and a bump: all that the law (M15) depends on, but for the share p0.
 
     exponential: rho_bar, amplitude a* and rate w*. bump: Kernels. first_drop: J(0) - J once the units have merged, to
-    leading order; the wait is for a larger drop only.
+    leading order; the wait is for a larger drop only. arrival: the Plateau of a spare faster than w* before it has come
+    down to the other unit (U7), or None where both units have a part of the amplitude from the start.
     """
 
     exponential: Exponential
     bump: tuple[Kernel, ...]
     first_drop: sp.Expr
+    arrival: Plateau | None = None
 
     def projection(self, k: int) -> sp.Expr:
         """P_k = <b, phi_k>, k = 0, 1, 2, ... (U1). Exact."""
@@ -85,12 +96,12 @@ class Coincidence:
     def coincided_time(self, share: Exact) -> sp.Expr:
         """The escape time (M15) in gradient-flow time, exact in p0; estimated, for long memory.
 
-        share: p0, 0 < p0 < 1, of the slower unit in the whole amplitude after merging; a symbol is welcome.
-        Raises ValueError for a share outside, TypeError for a float.
+        share: p0, 0 < p0 <= 1, of the slower unit in the whole amplitude after merging; a symbol is welcome. At 1 the
+        faster one has just arrived (U7). Raises ValueError for a share outside, TypeError for a float.
         """
         p0 = exact(share, "share")
-        if p0.is_number and not 0 < p0 < 1:
-            raise ValueError(f"share must be > 0 and < 1 for both units to have a part of the amplitude, got {p0}")
+        if p0.is_number and not 0 < p0 <= 1:
+            raise ValueError(f"share must be > 0 and <= 1 for the slower unit to have an amplitude to lose, got {p0}")
         speeds = -self.ratio(3) * self.ratio(2) ** sp.Rational(3, 2)
         return 4 * self.exponential.rate * drift_integral(p0) / speeds  # (M15)
 
@@ -139,6 +150,13 @@ def coincidence(problem: Problem) -> Coincidence:
     if problem.bump_vanishes:
         raise NotCoincided("the target has no bump, or its bump is zero; nothing parts the units")
     (exponential,) = problem.pairing.values()
+    bump = problem.bump
+    plateau_gain = sp.Add(*(_projection(bump, exponential.rate, k) ** 2 for k in range(3)))
+    first_drop = problem.initial_loss - weighted_square(bump, sp.Integer(0)) + plateau_gain  # (U2), e_k = P_k
+    spare = next(rate for unit, (_, rate) in enumerate(units) if unit not in problem.pairing)
+    if not problem.off_the_fit and spare > exponential.rate:
+        arrival = Plateau((exponential.rate,), bump, spare, parametrisation=problem.parametrisation)
+        return Coincidence(exponential, bump, first_drop, arrival)
     for unit, (amplitude, _) in enumerate(units):
         if not (amplitude * exponential.amplitude).is_positive:
             at_stake = f"unit {unit} has {amplitude}, the exponential {exponential.amplitude}"
@@ -147,6 +165,4 @@ def coincidence(problem: Problem) -> Coincidence:
     if w_1 == w_2 and (a_1 == a_2 or (w_1 == exponential.rate and a_1 + a_2 == exponential.amplitude)):
         how = "alike" if a_1 == a_2 else "merged"
         raise NotCoincided(f"the units start {how}, at one rate; which of them is the slower is not decided")
-    plateau_gain = sp.Add(*(_projection(problem.bump, exponential.rate, k) ** 2 for k in range(3)))
-    first_drop = problem.initial_loss - weighted_square(problem.bump, sp.Integer(0)) + plateau_gain  # (U2), e_k = P_k
-    return Coincidence(exponential, problem.bump, first_drop)
+    return Coincidence(exponential, bump, first_drop)

@@ -1,9 +1,9 @@
-r"""Plateaus: the slow flow of a spare unit, and how long it takes.
+r"""Plateaus: the slow flow of the spare units, and how long it takes.
 
-rho_bar = sum_j a*_j e^{-w*_j t} is fitted; one spare unit has rate w and amplitude ~ 0; every other direction relaxes
-at O(1) rates and is eliminated. V is what the fast directions span, b the bump, B its Laplace transform:
+rho_bar = sum_j a*_j e^{-w*_j t} is fitted; a spare unit has rate w and amplitude ~ 0; all but the rates of the spares
+relaxes at O(1) rates and is eliminated. V is what the fast directions span, b the bump, B its Laplace transform:
 
-    V = span{ e^{-w*_j t} , t e^{-w*_j t} } (+ e^{-w_l t} for every other spare, its rate frozen: estimated)
+    V = span{ e^{-w*_j t} , t e^{-w*_j t} } (+ e^{-w_l t} for every other spare)
     P(w) = <e^{-wt}, (I - proj_V) b> ,   N(w) = ||(I - proj_V) e^{-wt}||^2
     N(w) = (1/2w) prod_j ((w-w*_j)/(w+w*_j))^4  prod_l ((w-w_l)/(w+w_l))^2
     w' = d/dw [ P(w)^2 / N(w) ]                                                                              (M13)
@@ -34,12 +34,28 @@ flow in v = phi^{-1}(w) is, in w,
 with the same w_esc; the leading term of (M14) is divided by g(w0), so that exponent and prefactor L^{-2} stay and
 tau / tau_identity -> 1/g(w0) = 1/phi'(v0)^2.
 
-The most one spare unit can gain over the start is the reachable drop, ||proj_V b||^2 + max_{0 < w <= w0} P^2/N.
-T = inf throughout. All derived here. (P1)-(P3) and N are identities, tested; (M13) eliminates the fast directions and
-(M14) is for long memory, so what follows from them is estimated.
+Several spares, of rates w_1 < w_2 < ..., move together. Their amplitudes are fast, all their rates are slow, and what
+they gain at rest over the fit is F. P_l, N_l are P, N at w = w_l with the other spares in V, and p_l is P at w_l with
+none of them in V; F - P_l^2/N_l does not depend on w_l, so
+
+    F = sum_l (P_l/N_l) p_l ,   w_l' = g(w_l) dF/dw_l = g(w_l) d/dw [ P_l^2/N_l ] ,   amplitudes P_l/N_l     (P5)
+
+until ||proj_V b||^2 + F, V of the fit alone, is the drop. For long memory only e^{-w_1 t} sees the bump: F ~ P^2/N with
+N(w_1) as above, and dF/dw_1 alone brings down a factor L. The others drift the same way, 2 w_1/(L (w_l^2 - w_1^2))
+times as fast, so that the slowest moves first where L (w_l - w_1) >> 1. While it moves by 1/(2L) they move by
+O(1/L^2), and N with them: against other spares that stand still,
+
+    tau = tau_esc (1 - (4/L^2) sum_l (g(w_l)/g(w0)) (w0/(w_l^2 - w0^2))^2 + O(L^-3))                         (P6)
+
+The leading term of (M14) is left as it is.
+
+The most one spare unit can gain over the start, the others standing still, is the reachable drop,
+||proj_V b||^2 + max_{0 < w <= w0} P^2/N. T = inf throughout. All derived here. (P1)-(P3), N and (P5)'s F are
+identities, tested; (M13) eliminates the fast directions and (M14) is for long memory, so what follows from them is
+estimated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import sympy as sp
@@ -58,9 +74,9 @@ class NoPlateau(ValueError):
 
 @dataclass(frozen=True)
 class Plateau:
-    """A fit, a bump and the spares: all that the slow flow (M13) depends on.
+    """A fit, a bump and the spares: all that the slow flow (M13), (P5) depends on.
 
-    matched: rates w*_j of the fit, shape (k,). bump: Kernels. spare: w0, the rate of the spare that moves.
+    matched: rates w*_j of the fit, shape (k,). bump: Kernels. spare: w0, the rate of the spare that moves first.
     others: the rates of the other spares. Rates in 1 / time; symbols are welcome. parametrisation: of the rates (M9).
     """
 
@@ -134,6 +150,25 @@ class Plateau:
     def gain(self) -> sp.Expr:
         """P(w)^2 / N(w): how far the loss lies below the plateau when the spare has rate w."""
         return self.projection**2 / self.norm
+
+    @property
+    def gain_slope(self) -> sp.Expr:
+        """d/dw (P^2/N) = (P/N) (2 P' - P N'/N), from `slopes`: the pull on the spare's rate. Exact."""
+        (dP, dN), P, N = self.slopes, self.projection, self.norm
+        return P / N * (2 * dP - P * dN / N)
+
+    @property
+    def amplitudes(self) -> tuple[sp.Expr, ...]:
+        """P_l/N_l of every spare, the one that moves first: the amplitudes to which they relax at their rates (P5)."""
+        spares = (self.spare, *self.others)
+        seen = (replace(self, spare=rate, others=spares[:l] + spares[l + 1 :]) for l, rate in enumerate(spares))
+        return tuple((each.projection / each.norm).subs(w, each.spare) for each in seen)
+
+    def drift_correction(self) -> sp.Expr:
+        """The coefficient of 1/L^2 in (P6): how the drift of the other spares changes the escape time; estimated."""
+        pull = ((rate, self.spare / (rate**2 - self.spare**2)) for rate in self.others)
+        slow = self.metric.subs(w, self.spare)
+        return -4 * sp.Add(*(self.metric.subs(w, rate) / slow * each**2 for rate, each in pull))
 
     @property
     def metric(self) -> sp.Expr:
@@ -211,5 +246,5 @@ def plateau(problem: Problem) -> Plateau:
             f"the slowest spare rate {spares[0]} is not below every matched rate; it would meet a matched unit"
         )
     if len(set(spares)) < len(spares):
-        raise NoPlateau("two spares have the same rate; the slow flow moves one unit at a time")
+        raise NoPlateau("two spares have the same rate; the slow flow tells spares apart by their rates")
     return Plateau(matched, problem.bump, spares[0], tuple(spares[1:]), problem.parametrisation)

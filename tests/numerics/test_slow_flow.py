@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import sympy as sp
 from mpmath.calculus.quadrature import GaussLegendre
+from scipy.integrate import quad, solve_ivp
 
 from numerics import slow_flow
+from numerics.arithmetic import Arb
+from numerics.compiling import bind
 from numerics.slow_flow import drop_from_fraction, leading_order, reachable_drop, slow_escape_time
+from numerics.slow_path import SlowPath
 from theory.kernels import Exponential, Gaussian
 from theory.plateau import Plateau, plateau, w
 from theory.problem import Problem, Target
@@ -167,7 +171,7 @@ def test_the_integral_agrees_with_mpmath(lag, spare, drop):
 def test_the_integral_agrees_with_projections_where_the_fast_drop_counts():
     # ||proj_V b||^2 is 1 % of the drop here: a level without it changes the second digit of tau
     with flint.ctx.workprec(BITS):
-        oracle = Projections([Fraction(1)], [Fraction(4, 5)], [(1, 1, 10)])
+        oracle = Projections([Fraction(1)], [], [(1, 1, 10)])
         spare, drop = flint.arb(7) / 10, flint.arb(6) / 25
 
         def reached(rate):
@@ -183,8 +187,105 @@ def test_the_integral_agrees_with_projections_where_the_fast_drop_counts():
         half, centre = (spare - high) / 2, (spare + high) / 2
         points = [(flint.arb(str(x)), flint.arb(str(weight))) for x, weight in nodes]
         expected = half * sum(-weight / oracle.slope(centre + half * x) for x, weight in points)
-        found = slow_escape_time(pair("10", "0.24", ("0.7", "0.8")), digits=12)
+        found = slow_escape_time(pair("10", "0.24"), digits=12)
         assert agree(found.value, expected.mid(), digits=10)
+
+
+def time_on_samples(lag, spares, drop):
+    """Oracle for (P5), e^{-t} and a unit bump: sampled functions, least squares, time as the clock, in float64.
+
+    With the residual r of the least-squares fit and its amplitudes a, w_l' = 2 a_l <r, -t e^{-w_l t}>.
+    """
+    x, weights = np.polynomial.legendre.leggauss(16)
+    t = np.concatenate([2 * panel + 1 + x for panel in range(50)])
+    root = np.sqrt(np.tile(weights, 50))
+    bump = np.exp(-((t - lag) ** 2) / 2) * root
+
+    def fitted(rates):
+        decays = np.exp(-np.outer(t, rates)) * root[:, None]
+        basis = np.column_stack([np.exp(-t) * root, t * np.exp(-t) * root, decays])
+        amplitudes = np.linalg.lstsq(basis, bump)[0]
+        return amplitudes[2:], decays, bump - basis @ amplitudes
+
+    def speeds(_, rates):
+        amplitudes, decays, residual = fitted(rates)
+        return 2 * amplitudes * (residual @ (-t[:, None] * decays))
+
+    def missing(_, rates):
+        return bump @ bump - fitted(rates)[2] @ fitted(rates)[2] - drop
+
+    missing.terminal = True
+    run = solve_ivp(speeds, (0, 1e4), spares, "DOP853", events=missing, rtol=1e-11, atol=1e-13)
+    return run.t_events[0][0], run.y[:, -1]
+
+
+@pytest.mark.parametrize(
+    ("lag", "spares", "drop"),
+    [("12", ("0.7", "0.8"), "0.19"), ("12", ("0.6", "0.8", "1.5"), "0.2"), ("14", ("0.7", "0.72"), "0.1")],
+)
+def test_all_spares_move_together(lag, spares, drop):
+    # the slowest alone, the others standing still, takes 9 % longer or more; see also the next test
+    found = slow_escape_time(pair(lag, drop, spares), digits=12)
+    time, _ = time_on_samples(float(lag), [float(rate) for rate in spares], float(drop))
+    assert agree(found.value, time, digits=8)
+
+
+def test_the_gain_of_several_spares_is_a_squared_projection():
+    here = plateau(pair("12", spares=("0.6", "0.8", "1.5")))
+    with flint.ctx.workprec(BITS):
+        oracle = Projections([Fraction(1)], [Fraction(3, 5), Fraction(4, 5), Fraction(3, 2)], [(1, 1, 12)])
+        path = SlowPath(here, Arb(45))
+        assert agree(path.fast_drop + path.gain(path.rates), oracle.fast_drop, digits=20)
+
+
+def standing_still(here, lag):
+    """The time that the slowest spare, of rate 3/5, takes beside others that stand still: a ball, but to 10 digits."""
+    slope = bind((w,), [here.gain_slope], Arb(45))
+    shrunk = (flint.arb(6 * lag) / 5).exp()
+
+    def step(x):
+        return float(-1 / (slope(flint.arb(3) / 5 - flint.arb(x) / lag)[0] * lag * shrunk))
+
+    return quad(step, 0, 20, epsabs=0, epsrel=1e-11)[0] * shrunk
+
+
+def test_the_drift_of_the_other_spares_shortens_the_wait_as_predicted():
+    # (P6) at L = 400 and 800 without its next power of 1/L; a sign or a factor 2 would leave its size behind
+    left = []
+    for lag in (400, 800):
+        problem = pair(str(lag), "0.001", ("0.6", "0.7"))
+        here = plateau(problem)
+        with flint.ctx.workprec(BITS):
+            ratio = float(flint.arb(slow_escape_time(problem, 11).value) / standing_still(here, lag))
+        left.append((ratio - 1) * lag**2 / float(here.drift_correction()) - 1)
+    assert abs(left[1]) < 0.05 and left[1] / left[0] == pytest.approx(0.5, abs=0.05)
+
+
+# True escape times with several spares, from numerics/escape.py to 12 digits: (L, drop, spares, tau, error)
+SEVERAL = [
+    ("40", "1/40", ("0.7", "0.6"), "662454582006", 1.1e-5),
+    ("60", "1/60", ("0.7", "0.6"), "5.33091068766e+21", 8.8e-11),
+    ("40", "1/40", ("0.7", "0.69"), "3.03593061407e+13", 2.7e-6),
+    ("60", "1/60", ("0.9", "0.6"), "2.84555211007e+22", 1.2e-10),
+    ("200", "1/200", ("0.7", "0.69"), "5.27435394106e+106", 1e-11),
+]
+
+
+@pytest.mark.parametrize(("lag", "drop", "spares", "tau", "error"), SEVERAL)
+def test_several_spares_are_as_good_as_one(lag, drop, spares, tau, error):
+    # with the others standing still: 6 %, 3 %, 43 %, 0.3 %, 16 %
+    found = Fraction(slow_escape_time(pair(lag, drop, spares)).value) / Fraction(tau) - 1
+    assert abs(float(found)) < 1.1 * error
+
+
+def test_other_spares_are_drawn_along_while_the_slowest_moves():
+    # 2 w_1 / (L (w_2^2 - w_1^2)) times as fast, to leading order in 1/L
+    for lag in (500, 1000):
+        with flint.ctx.workprec(BITS):
+            path = SlowPath(plateau(pair(str(lag), "0.001", ("0.6", "0.9"))), Arb(45))
+            first = next(path._pieces(path.rates[0] * (1 - flint.arb(1) / 10**6)))
+        ratio = (path.rates[1] - first.after[1][1]) / (path.rates[0] - first.after[1][0])
+        assert float(ratio) * lag * (0.81 - 0.36) / 1.2 == pytest.approx(1, abs=15 / lag)
 
 
 # True escape times of the pair, certified elsewhere, and the relative error of the integral (L, drop, tau, error).
@@ -221,9 +322,9 @@ def test_any_memory(lag, drop, start):
         pair("100000", "1e-5"),
         pair("20"),
         pair("100", "0.01", ("0.7", "0.6")),
-        pair("100", "0.01", ("0.7", "0.700001", "0.700002", "0.700003")),
+        pair("100", "0.01", ("0.7", "0.73", "0.76")),
     ],
-    ids=["long memory", "short memory", "two spares", "four close spares"],
+    ids=["long memory", "short memory", "two spares", "three close spares"],
 )
 def test_the_digits_shown_are_digits(problem):
     ten, forty = (slow_escape_time(problem, digits).value for digits in (10, 40))
@@ -322,6 +423,12 @@ NO_TIME = {
 def test_why_there_is_no_slow_escape_time(reason):
     answer = slow_escape_time(NO_TIME[reason])
     assert answer.value is None and answer.digits is None and reason in answer.reason
+
+
+@pytest.mark.slow
+def test_spares_that_are_too_close_are_refused():
+    answer = slow_escape_time(pair("100", "0.01", ("0.7", "0.700001", "0.700002", "0.700003")), 8)
+    assert answer.value is None and "close to each other" in answer.reason
 
 
 @pytest.mark.parametrize("digits", [1, 2001])
