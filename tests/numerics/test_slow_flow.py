@@ -322,7 +322,7 @@ def test_any_memory(lag, drop, start):
         pair("100000", "1e-5"),
         pair("20"),
         pair("100", "0.01", ("0.7", "0.6")),
-        pair("100", "0.01", ("0.7", "0.73", "0.76")),
+        pytest.param(pair("100", "0.01", ("0.7", "0.73", "0.76")), marks=pytest.mark.slow),
     ],
     ids=["long memory", "short memory", "two spares", "three close spares"],
 )
