@@ -68,13 +68,13 @@ def cancellation_free(pair: Pair) -> System:
     excess = sp.Add(*(_of_unit(flow.excess_block()[0], j, fitted[j]) for j in range(m)))
     transform = problem.bump_transform(s)
     F = [sp.diff(excess - transform, s, order) for order in (0, 1)]
-    rhs = [[-each.subs(dict(zip((landscape.a, landscape.F0, landscape.F1), (a, *(f.subs(s, w) for f in F)), strict=True)))
-            for each in landscape.gradient_block()] for a, w in units]
+    gradient = landscape.gradient_block()
+    seen = [{landscape.a: a, landscape.F0: F[0].subs(s, w), landscape.F1: F[1].subs(s, w)} for a, w in units]
+    rhs = [-block.xreplace(at) for block in gradient for at in seen]  # all amplitudes, then all rates
     G = 2 * transform - excess
     gain = sum(a * G.subs(s, w) - a0 * G.subs(s, w0) for (a, w), (a0, w0) in zip(units, fitted, strict=True))
-    expressions = [*(of[0] for of in rhs), *(of[1] for of in rhs), problem.drop - gain]
-    *closed, missing = (each.replace(_has_closed_form, lambda moment: moment.closed()) for each in expressions)
-    return System((sp.Integer(0),) * 2 * m, tuple(closed), missing)
+    closed = [each.replace(_has_closed_form, lambda moment: moment.closed()) for each in (*rhs, problem.drop - gain)]
+    return System((sp.Integer(0),) * 2 * m, tuple(closed[:-1]), closed[-1])
 
 
 def _of_unit(block: sp.Expr, unit: int, fitted: tuple[sp.Expr, sp.Expr]) -> sp.Expr:

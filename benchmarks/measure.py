@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -141,6 +142,7 @@ def measure_all(
 ) -> None:
     """Fill the journal: every installed peer, its memories from short to long."""
     for peer in (each for each in peers if each.installed):
+        import_module(peer.package)  # here, so that no child pays for it
         for pair in pairs:
             rows: list[Measurement] = []
             for setting in peer.settings:

@@ -2,10 +2,10 @@
 
 A peer is prepared for a pair and a setting (derivation, compilation), and then solves, as often as one likes. Settings
 go from loose to tight. SciPy's solvers get the analytic Jacobian; on the plain form absolute tolerances equal to the
-relative ones, since smaller ones stall in the roundoff of (M4). On our form they come with our clock too, set back to zero before the
-steps fall below its spacing, without which they end near tau = 1e16. heyoka gets its own derivatives, events and
-Taylor order; mpmath its Taylor series, and a secant on them for the event. memcurse does everything twice, since it
-answers for its digits; the peers' digits are known only because the answer is.
+relative ones, since smaller ones stall in the roundoff of (M4). On our form they come with our clock too, set back to
+zero before the steps fall below its spacing, without which they end near tau = 1e16. heyoka gets its own derivatives,
+events and Taylor order; mpmath its Taylor series, and a secant on them for the event. memcurse does everything twice,
+since it answers for its digits; the peers' digits are known only because the answer is.
 
 There is no Julia peer: what the package index has for Python would fetch Julia when it runs, and Debian has none.
 """
@@ -112,7 +112,8 @@ def scipy_ours(method: str, pair: Pair, rtol: str) -> Solve:
         )
 
     def solve() -> str:
-        solver, pieces = begin(np.zeros(len(system.start)), 1e-3), []
+        pieces: list[float] = []
+        solver = begin(np.zeros(len(system.start)), 1e-3)
         while True:
             message = solver.step()
             if solver.status == "failed":
@@ -137,9 +138,7 @@ def _crossing(solver: Any, missing: Callable[[Sequence[float]], Any]) -> float:
 
 def heyoka_plain(pair: Pair, tolerance: str) -> Solve:
     """heyoka in float64, its event terminal."""
-    import heyoka as hy
-
-    return _heyoka(pair, float, lambda value: float(value), float(tolerance), {})
+    return _heyoka(pair, float, float, float(tolerance), {})
 
 
 def heyoka_multiprecision(pair: Pair, digits: str) -> Solve:
@@ -202,12 +201,13 @@ def mpmath_plain(pair: Pair, digits: str) -> Solve:
     return solve
 
 
-RTOL = {method: tuple(f"1e-{n}" for n in range(least, 14)) for method, least in (("Radau", 6), ("BDF", 8), ("LSODA", 8))}
+LOOSEST = {"Radau": 6, "BDF": 8, "LSODA": 8}  # rtol 1e-n; looser ones were never right to 8 digits
+RTOL = {method: tuple(f"1e-{n}" for n in range(loosest, 14)) for method, loosest in LOOSEST.items()}
 FEW, MANY = (8, 10), (20,)
 PEERS = (
     Peer("memcurse", "numerics", FEW + MANY, ("8", "10", "20"), memcurse),
-    *(Peer(f"SciPy {method}", "scipy", FEW, rtols, partial(scipy_plain, method)) for method, rtols in RTOL.items()),
-    *(Peer(f"SciPy {method}, our form", "scipy", FEW, rtols, partial(scipy_ours, method)) for method, rtols in RTOL.items()),
+    *(Peer(f"SciPy {name}", "scipy", FEW, rtols, partial(scipy_plain, name)) for name, rtols in RTOL.items()),
+    *(Peer(f"SciPy {name}, our form", "scipy", FEW, rtols, partial(scipy_ours, name)) for name, rtols in RTOL.items()),
     Peer("heyoka", "heyoka", FEW, ("1e-7", "1e-9", "1e-11", "1e-13", "1e-16"), heyoka_plain),
     Peer("heyoka multiprecision", "heyoka", MANY, ("20", "22"), heyoka_multiprecision),
     Peer("mpmath odefun", "mpmath", MANY, ("20", "22"), mpmath_plain),

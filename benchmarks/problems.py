@@ -32,7 +32,7 @@ class Pair:
         return Problem(target, LinearRNN.of(START[:2], START[2:]), self.drop)
 
     def digits_right(self, tau: str) -> float:
-        """Significant digits of tau that are right, at most 30, 0 for none: d where it is off by half a unit in the d-th.
+        """Right significant digits of tau, 0 to 30: d where it is off by half a unit in the d-th.
 
         >>> Pair("20", "0.05", "192126.770143500700636926511592").digits_right("192126.77") > 8
         True
