@@ -27,7 +27,7 @@ from benchmarks.peers import Peer, Solve
 from benchmarks.problems import Pair
 
 BLOCKS, BLOCK = 3, 0.1  # the clock of a process may tick in hundredths of a second
-LONG = 2.0  # seconds from which on a solution is not repeated
+LONG = 0.5  # seconds from which on a solution is not repeated
 PATIENCE = 6  # wall seconds for each CPU second of the limit, for a process that sleeps
 
 

@@ -4,72 +4,24 @@ Two prices for an answer right to so many digits, each the cheapest of a peer's 
 derivation and compilation, and `again`, without (benchmarks/measure.py).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.measure import Measurement
-from benchmarks.peers import PEERS, Peer
-from benchmarks.problems import Pair
+from benchmarks.aims import aims_table
 from benchmarks.simulation import Rate
+from benchmarks.table import Table, seconds
 from verify.picture import style
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- made by python -m benchmarks --readme: begin -->", "<!-- end -->"
-OURS = "memcurse"
 LEVELS = (8, 10, 20)
 SHOWN = ("5", "10", "20", "30", "40", "100")  # memories in the README
 MARKS = "osD^v<>Phd"
 NAME_WIDTH = 0.36  # of a panel, at most
-
-
-class Table:
-    """The measurements of one run, and the questions asked of them. peers: those of the run, in order."""
-
-    def __init__(self, rows: Sequence[Measurement], pairs: Sequence[Pair], peers: Sequence[Peer] = PEERS) -> None:
-        self.rows, self.pairs, self.peers = rows, pairs, peers
-
-    def of(self, peer: Peer, pair: Pair) -> list[Measurement]:
-        """All settings of a peer at a memory."""
-        return [row for row in self.rows if (row.peer, row.lag) == (peer.name, pair.lag)]
-
-    def price(self, peer: Peer, pair: Pair, digits: int, kind: str) -> float | None:
-        """The least `first` or `again` with `digits` right digits; None where there is none."""
-        right = [getattr(row, kind) for row in self.of(peer, pair) if row.finished(digits)]
-        return min(right, default=None)
-
-    def cell(self, peer: Peer, pair: Pair, digits: int, kind: str, best: float | None) -> str:
-        """The price, in bold if it is the best; otherwise how far the peer came."""
-        if not peer.installed and not self.of(peer, pair):
-            return "not installed"
-        rows = self.of(peer, pair)
-        price = self.price(peer, pair, digits, kind)
-        if price is not None:
-            return f"**{seconds(price)}**" if price == best else seconds(price)
-        if not rows:
-            return "–"
-        reached = max(row.digits for row in rows)
-        passed = next((row.failure for row in rows if row.first is None), None)
-        return f"{reached:.0f} digits" if reached >= 1 else passed or "fails"
-
-    def markdown(self, digits: int, kind: str) -> Iterator[str]:
-        """A row a peer, a column a memory."""
-        peers = [peer for peer in self.peers if digits in peer.wanted]
-        prices = {pair: [self.price(peer, pair, digits, kind) for peer in peers] for pair in self.pairs}
-        best = {pair: min((price for price in of if price is not None), default=None) for pair, of in prices.items()}
-        yield f"| | {' | '.join(f'L = {pair.lag}' for pair in self.pairs)} |"
-        yield f"| --- |{' ---: |' * len(self.pairs)}"
-        for peer in peers:
-            cells = (self.cell(peer, pair, digits, kind, best[pair]) for pair in self.pairs)
-            yield f"| {peer.name} | {' | '.join(cells)} |"
-
-
-def seconds(value: float) -> str:
-    """Two significant digits, positional."""
-    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 def results_page(table: Table, rates: Iterable[Rate], machine: dict[str, str], limit: float) -> str:
@@ -78,18 +30,21 @@ def results_page(table: Table, rates: Iterable[Rate], machine: dict[str, str], l
         "# memcurse beside its peers",
         "",
         "Made by `make bench`; edit nothing here. CPU seconds to the escape time of the pair (drop 0.05; 0.01 for",
-        "L > 40), right to the digits asked: for each peer the cheapest of its settings that is. **Bold**: the best of a",
-        f"column. `passed {limit:g} s`: no answer in that time. *n digits*: the most that any setting got. –: not tried,",
-        "since the limit had come at a shorter memory. *first*: with derivation and compilation, in a fresh process,",
-        "imports not counted. *again*: prepared already. memcurse integrates twice, to know its digits without a",
-        "reference; peers integrate once. *our form*: the cancellation-free equations and the clock of this project, in",
-        "another's solver. Julia's solvers are missing: what can be installed here would fetch Julia at run time.",
+        "L > 40), right to the digits asked: for each peer the cheapest of its settings that is. **Bold**: the best of",
+        f"a column. `passed {limit:g} s`: no answer in that time. *n digits*: the most that any setting got. –: not",
+        "tried, since the limit had come at a shorter memory. *first*: with derivation and compilation, in a fresh",
+        "process, imports not counted. *again*: prepared already. memcurse integrates twice, to know its digits with",
+        "no reference; peers integrate once. What SciPy's solvers need *first* is mostly SymPy's derivation of the",
+        "gradient and the Jacobian: who types them saves that. *our form*: the cancellation-free equations and the",
+        "clock of this project, in another's solver. Julia's solvers are missing: what could be installed would fetch",
+        "Julia at run time.",
         "",
         "![CPU seconds against memory](peers.svg)",
     ]
     for digits in LEVELS:
         for kind in ("first", "again"):
             lines += ["", f"## {digits} digits, {kind}", "", *table.markdown(digits, kind)]
+    lines += ["", "## What was aimed at", "", *aims_table(table)]
     lines += ["", "## Gradient descent, steps per CPU second", "", *simulation_table(rates)]
     lines += ["", "## Machine", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {what} |" for name, what in machine.items()]
@@ -128,6 +83,7 @@ def figure(table: Table) -> Figure:
     """Seconds of `again` against memory on log axes, for 10 and 20 digits; black and white, named at the line ends."""
     with style():
         drawn = Figure(figsize=(11, 5), layout="constrained")
+        named: list[tuple[Axes, list[tuple[float, float, str]]]] = []
         for axes, digits in zip(drawn.subplots(1, 2, sharey=True), (10, 20), strict=True):
             ends: list[tuple[float, float, str]] = []
             for mark, peer in zip(MARKS, table.peers, strict=False):
@@ -135,8 +91,8 @@ def figure(table: Table) -> Figure:
                 points = [(lag, price) for lag, price in priced if price is not None and digits in peer.wanted]
                 if not points:
                     continue
-                mine = peer.name == OURS
-                line = "-" if mine else ":" if "our form" in peer.name else "--"
+                mine = peer == table.memcurse
+                line = "-" if mine else ":" if peer.our_form else "--"
                 look = {"color": "black", "linewidth": 2.4} if mine else {"color": "0.35", "linewidth": 1.2}
                 axes.plot(*zip(*points, strict=True), line, marker=mark, markersize=5, **look)
                 ends.append((*points[-1], peer.name))
@@ -145,8 +101,11 @@ def figure(table: Table) -> Figure:
             axes.set_xticks(lags, [pair.lag for pair in table.pairs], fontsize=9)
             axes.minorticks_off()
             axes.set_xlim(lags[0] / 1.15, lags[-1] * 4)  # room for the names
-            _name(axes, ends)
+            named.append((axes, ends))
         drawn.axes[0].set_ylabel("CPU seconds, compiled already")
+        drawn.draw_without_rendering()  # fixes limits and sizes, which the names need
+        for axes, ends in named:
+            _name(axes, ends)
     return drawn
 
 

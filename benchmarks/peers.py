@@ -13,6 +13,7 @@ There is no Julia peer: what the package index has for Python would fetch Julia 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -47,6 +48,11 @@ class Peer:
     wanted: tuple[int, ...]
     settings: tuple[str, ...]
     prepare: Callable[[Pair, str], Solve]
+
+    @property
+    def our_form(self) -> bool:
+        """Whether it is another's solver on our equations."""
+        return self.name.endswith("our form")
 
     @property
     def installed(self) -> bool:
@@ -146,7 +152,7 @@ def heyoka_multiprecision(pair: Pair, digits: str) -> Solve:
     import heyoka as hy
 
     bits = math.ceil((int(digits) + 8 + 2 * math.log10(max(10.0, float(pair.tau)))) * math.log2(10))
-    options = {"prec": bits, "compact_mode": True}  # compact: half the time to compile, and no slower here
+    options = {"prec": bits, "compact_mode": True}  # otherwise compilation takes minutes
     return _heyoka(pair, hy.real, lambda value: hy.real(str(value), bits), hy.real(f"1e-{digits}", bits), options)
 
 
@@ -157,7 +163,7 @@ def _heyoka(pair: Pair, kind: type, number: Callable[[Any], Any], tolerance: Any
     state = hy.make_vars("a_1", "a_2", "w_1", "w_2")
     constant = lambda n: hy.expression(number(n))
     gain = plain_gain(state, pair, hy, constant)
-    start = [number(part[0]) / number((*part, "1")[1]) for part in (each.split("/") for each in START)]
+    start = [number(each.numerator) / number(each.denominator) for each in map(Fraction, START)]
     reached = hy.subs(gain, {y: hy.expression(value) for y, value in zip(state, start, strict=True)})
     missing = reached + constant(pair.drop) - gain
     taylor = hy.taylor_adaptive(

@@ -40,6 +40,8 @@ class Pair:
         ctx = context(40)
         right = ctx.mpf(self.tau)
         error = abs(ctx.mpf(tau) - right) + right * ctx.mpf(10) ** -32
+        if not error < right:  # no number at all is not right either
+            return 0.0
         return max(0.0, min(30.0, float(ctx.floor(ctx.log10(right)) + 1 - ctx.log10(2 * error))))
 
 

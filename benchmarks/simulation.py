@@ -7,8 +7,9 @@ loop         h <- p h + q dt x_n, one step after the other; PyTorch's autograd, 
 vectorised   an impulse is answered by q p^n, so all steps are one array of powers: shorter than the network it stands
              for, and good for this one input only
 
-Everybody computes in float64 on one core. A peer takes part if it starts with our loss and after DESCENT steps has our
-weights, both to 1e-10. JAX runs BURST steps of the descent in one compiled loop; compilation is counted apart.
+Everybody computes in float64, PyTorch on one thread; XLA may use more, and CPU seconds count them all. A peer takes
+part if it starts with our loss and after DESCENT steps has our weights, both to 1e-10. JAX runs BURST steps of the
+descent in one compiled loop. Import and compilation are counted apart.
 """
 
 import time
