@@ -55,5 +55,5 @@ class Table:
 
 
 def seconds(value: float) -> str:
-    """Two significant digits, positional."""
+    """Two significant digits, from 10 on whole seconds."""
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
