@@ -4,6 +4,7 @@ PYTHON_LOWEST ?= python3.11
 OUT           ?= report
 STUDY         ?= default
 WORKERS       ?= 4
+PEERS         ?= gmpy2 heyoka
 
 VENV := .venv
 PINS := requirements.txt
@@ -26,10 +27,10 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-lowest  the tests, on the oldest versions of the dependencies that setup.cfg allows (Python 3.11)"
 	@echo "make lint         ruff and mypy"
-	@echo "make bench        seconds of escape times beside a peer, in one run"
+	@echo "make bench        escape times beside PEERS (gmpy2 heyoka; jax torch too), in .venv-bench; about ten minutes"
 	@echo "make setup        create or update .venv only; the targets above do it by themselves"
 	@echo "make clean        remove .venv, caches and the folder report"
-	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest'"
+	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest or bench'"
 
 report: setup
 	@$(VENV)/bin/memcurse report $(STUDY) --out "$(OUT)"
@@ -44,8 +45,12 @@ test-all: setup
 test-lowest:
 	@$(MAKE) --no-print-directory test VENV=.venv-lowest PINS=requirements-lowest.txt PYTHON=$(PYTHON_LOWEST)
 
-bench: setup
-	$(RUN) benchmarks.escape
+# An environment of its own: the pins and then the peers, whichever there are; what is missing is listed as such.
+bench:
+	@$(MAKE) --no-print-directory setup VENV=.venv-bench
+	@for peer in $(PEERS); do .venv-bench/bin/pip install -q -c requirements-bench.txt $$peer \
+	 || echo "$$peer cannot be installed here: its rows will say so"; done
+	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 lint: setup
 	$(RUN) ruff check .
@@ -77,5 +82,5 @@ setup:
 	printf '%s\n%s\n' "$$made_from" "$$holds" > $(VENV)/.ready
 
 clean:
-	rm -rf .venv .venv-lowest .cache report build dist memcurse.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest .venv-bench .cache report build dist memcurse.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find theory numerics verify tests -name __pycache__ -prune -exec rm -rf {} +
