@@ -151,16 +151,16 @@ def test_report_is_whole_and_says_where_it_is(quick, tmp_path, capsys):
 def test_failed_cells_and_missing_digits_exit_with_1(quick, capsys, monkeypatch):
     from dataclasses import replace
 
-    from verify import sweep
+    from verify import cell
 
-    honest = sweep.escape_time
+    honest = cell.escape_time
 
     def fewer(problem, **options):
         if problem.target.terms[1].lag == 9:
             raise ArithmeticError("no luck")
         return replace(honest(problem, **options), digits=5)
 
-    monkeypatch.setattr(sweep, "escape_time", fewer)
+    monkeypatch.setattr(cell, "escape_time", fewer)
     assert main(["escape", quick, "--json"]) == 1
     out, err = capsys.readouterr()
     assert [cell["outcome"] for cell in json.loads(out)["cells"]] == ["escaped", "failed"]

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+import verify.cell
 from verify import sampling, sweep
 from verify.study import load
 
@@ -86,14 +87,14 @@ def test_a_cell_is_named_by_what_is_swept(paths, name):
 
 
 def test_a_cell_that_raises_is_recorded_and_the_rest_goes_on(study, monkeypatch):
-    honest = sweep.escape_time
+    honest = verify.cell.escape_time
 
     def broken(problem, **options):
         if problem.target.terms[1].lag == 10:
             raise RuntimeError("out of luck")
         return honest(problem, **options)
 
-    monkeypatch.setattr(sweep, "escape_time", broken)
+    monkeypatch.setattr(verify.cell, "escape_time", broken)
     result = sweep.run(study(["8", "10", "12"]))
     assert [cell.outcome for cell in result.cells] == ["escaped", "failed", "escaped"]
     failed = result.as_dict()["cells"][1]
@@ -188,6 +189,6 @@ def test_theory_says_nothing_of_a_drop_that_is_never_reached(tmp_path):
     path = tmp_path / "far.toml"
     path.write_text((PAIR % '["10"]').replace('drop = "0.05"', 'drop = "50"'), "utf-8")
     (cell,) = sweep.run(load(path)).cells
-    answers = [getattr(cell, name) for name in sweep.LAWS]
+    answers = [getattr(cell, name) for name in verify.cell.LAWS]
     assert cell.outcome == "unreachable" and len(answers) == 4
     assert all(answer.value is None and "no network can reach it" in answer.reason for answer in answers)
