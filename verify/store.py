@@ -12,10 +12,11 @@
     basis      JSON: the hash of the sources and the versions of the libraries it was computed with
     recorded   UTC. attempts: how many times this cell was computed and recorded
 
-A row is one statement and one transaction, so after kill -9, a full disk or a power cut it is there or it is not. The
-journal is SQLite's rollback journal and not its write-ahead log, whose shared memory does not cross a network file
-system; a store on one is as safe as the locks of that file system. Only the process that owns the sweep writes. Any
-number of them may share a store: each looks a cell up just before it is handed out, and the last to finish it writes;
+The cells that have finished since the last look are one transaction, on the disk before it ends: after kill -9, a full
+disk or a power cut they are there or they are not. It takes a disk some 5 to 30 ms, and no worker waits for it. The
+journal is SQLite's rollback journal and not its write-ahead log, which would be faster and does not serve on a network
+file system; there a store is as safe as the locks are. Only the process that owns the sweep writes. Any number of them
+may share a store: each looks a cell up just before it hands it out, both may have it at hand, and the last one writes;
 a final row is never replaced by one that is not.
 
 A file of another program, of another version or no SQLite file at all is refused and not touched.
@@ -23,7 +24,7 @@ A file of another program, of another version or no SQLite file at all is refuse
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,13 +147,20 @@ class Store:
         self.safe += 1
         return result
 
-    def put(self, key: str, result: CellResult, study: str, digits: int) -> None:
-        """Record a result; it is on the disk when this returns. study: its name; digits: those asked for."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        texts = json.dumps(result.as_dict(), allow_nan=False), record.written(result), json.dumps(dict(basis())), now
-        with self._explained():
-            self._file.execute(RECORD, (key, study, digits, result.final, *texts))
-        self.safe += result.final
+    def put(self, results: Sequence[tuple[str, CellResult]], study: str, digits: int) -> None:
+        """Record (key, result) pairs, all or none; they are on the disk when this returns.
+
+        study: its name. digits: those asked for.
+        """
+        now, about = datetime.now(UTC).isoformat(timespec="milliseconds"), json.dumps(dict(basis()))
+        rows = [
+            (key, study, digits, result.final, json.dumps(result.as_dict()), record.written(result), about, now)
+            for key, result in results
+        ]
+        with self._explained(), self._file:  # which commits, or rolls back
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.executemany(RECORD, rows)
+        self.safe += sum(result.final for _, result in results)
 
     def rows(self) -> Iterator[Row]:
         """All rows, in the order in which they were first recorded."""

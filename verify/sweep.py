@@ -122,22 +122,24 @@ def run(
                 done(index, kept)
 
     with closing(_computed(study, missing(), wanted, executor)) as computed:
-        for index, result in computed:
+        for finished in computed:
             if store:
-                store.put(key(study.cells[index], wanted, study.limits), result, study.name, wanted)
-            done(index, result)
+                keyed = [(key(study.cells[index], wanted, study.limits), result) for index, result in finished]
+                store.put(keyed, study.name, wanted)
+            for index, result in finished:
+                done(index, result)
     cells = tuple(results[index] for index in range(len(study.cells)))
     return StudyResult(study, wanted, cells, _law(study, cells), found)
 
 
 def _computed(
     study: Study, indices: Iterable[int], digits: int, executor: Executor | None
-) -> Generator[tuple[int, CellResult], None, None]:
-    """(index, result) of the cells with these indices, as they finish."""
+) -> Generator[list[tuple[int, CellResult]], None, None]:
+    """(index, result) of the cells with these indices, as they finish: all those that have since the last look."""
     todo, running = iter(indices), dict[Future[CellResult], int]()
     if executor is None:
         for index in todo:
-            yield index, compute(study.cells[index], digits, study.limits)
+            yield [(index, compute(study.cells[index], digits, study.limits))]
         return
     try:
         while True:
@@ -145,9 +147,8 @@ def _computed(
                 running[_submitted(executor, study.cells[index], digits, study.limits)] = index
             if not running:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                index = running.pop(future)
-                yield index, _outcome(future, study.cells[index])
+            ready = [(future, running.pop(future)) for future in wait(running, return_when=FIRST_COMPLETED).done]
+            yield [(index, _outcome(future, study.cells[index])) for future, index in ready]
     finally:
         for future in running:
             future.cancel()
