@@ -26,9 +26,13 @@ def written(result: CellResult) -> str:
 
 
 def read(text: str, cell: Cell) -> CellResult:
-    """The result that was written for a problem equal to that of `cell`."""
+    """The result that was written for a problem equal to that of `cell`.
+
+    Raises AttributeError, KeyError, TypeError or ValueError for a text that `written` did not write.
+    """
     result = _value(json.loads(text), cell)
-    assert isinstance(result, CellResult)
+    if not isinstance(result, CellResult):
+        raise TypeError(f"the record must be a CellResult, got a {type(result).__name__}")
     return result
 
 

@@ -9,7 +9,7 @@ With a store, finished cells are taken from it and each new one is in it before 
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -157,7 +157,7 @@ def _computed(
 def _submitted(executor: Executor, cell: Cell, digits: int, limits: Limits) -> Future[CellResult]:
     try:
         return executor.submit(compute_there, cell, digits, limits, dict(basis()))
-    except (BrokenExecutor, CancelledError) as error:  # a worker that died can take a whole pool with it
+    except Exception as error:  # a worker that died can take a whole pool with it
         lost = Future[CellResult]()
         lost.set_exception(error)
         return lost
