@@ -1,6 +1,5 @@
 """What the README shows runs, and prints what it says."""
 
-import json
 import re
 import shlex
 import subprocess
@@ -28,10 +27,9 @@ def test_every_command_runs(command, tmp_path):
 
 
 def test_a_sweep_is_kept_found_and_exported(tmp_path):
-    first, again, fresh, as_csv, as_json = (run(command, tmp_path) for command in SWEEP)
+    first, again, exported = (run(command, tmp_path) for command in SWEEP)
     assert (first.stderr, again.stderr) == ("", "memcurse: 9 of 9 cells were in cells.sqlite\n")
-    assert again.stdout == first.stdout and as_csv.stdout.count("\n") == 10
-    assert len(json.loads(fresh.stdout)["cells"]) == len(json.loads(as_json.stdout)["cells"]) == 9
+    assert again.stdout == first.stdout and exported.stdout.count("\n") == 10
 
 
 def run(command, folder):

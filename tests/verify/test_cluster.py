@@ -3,9 +3,7 @@
 import json
 import socket
 import sqlite3
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,6 @@ from verify.cluster import NoCluster, cluster
 from verify.study import load
 
 distributed = pytest.importorskip("distributed")
-ROOT = Path(__file__).resolve().parents[2]
 PAIR = """
 [target]
 terms = [ {kind = "exponential"}, {kind = "gaussian", lag = "10"} ]
@@ -111,11 +108,8 @@ def test_what_listens_and_is_no_scheduler_is_told():
         pytest.fail("it was accepted")
 
 
-def test_without_dask_the_way_to_it_is_told():
-    code = (
-        "import sys; sys.modules['distributed'] = None\n"
-        "from verify.cli import main; sys.exit(main(['escape', 'pair', '--dask', 'tcp://127.0.0.1:1']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr == "memcurse: --dask: needs Dask, which is not installed; run pip install 'memcurse[dask]'\n"
+def test_without_dask_the_way_to_it_is_told(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["escape", "pair", "--dask", "tcp://127.0.0.1:1"]) == 2
+    way_out = "needs Dask, which is not installed; run pip install 'memcurse[dask]'"
+    assert capsys.readouterr().err == f"memcurse: --dask: {way_out}\n"

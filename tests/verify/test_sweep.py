@@ -152,7 +152,7 @@ def test_a_worker_with_other_sources_ends_the_sweep(study, monkeypatch):
         pool.submit(int).result()
         ours = dict(sweep.basis()) | {"sources": "0" * 64, "sympy": "0.7"}
         monkeypatch.setattr(sweep, "basis", lambda: ours)
-        with pytest.raises(sweep.OtherSources, match=r"^sources [0-9a-f]{64} there, 0{64} here, sympy .* there, 0.7 he"):
+        with pytest.raises(sweep.OtherSources, match=r"^sources [0-9a-f]{64} there, 0{64} here, sympy .* there, 0.7"):
             sweep.run(study(["8"]), executor=pool)
 
 
