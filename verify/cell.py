@@ -99,7 +99,7 @@ def _computed(cell: Cell, digits: int, limits: Limits, began: float) -> CellResu
             solve: Callable[..., EscapeTime] = dense_escape_time if isinstance(problem, DenseProblem) else escape_time
             escape = solve(problem, digits=digits, **vars(limits))
     except TimeIsUp:
-        return replace(nothing, error=f"TimeIsUp: {over}, before the flow had begun", final=False)
+        return replace(nothing, error=f"TimeIsUp: {over}, before the integration could end by itself", final=False)
     except Exception as error:
         again = isinstance(error, MemoryError | OSError)
         return replace(nothing, error=f"{type(error).__name__}: {error}", final=not again)
