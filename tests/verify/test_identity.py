@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sympy as sp
 
-from theory.kernels import Exponential, Gaussian, Kernel, number
+from theory.kernels import Exponential, Expression, Gaussian, Kernel, number
 from theory.parametrisation import NAMED, InverseSquare
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
@@ -28,6 +28,8 @@ def key_of(problem=PAIR, digits=10, limits=None):
 OTHERS = {
     "target": replace(PAIR, target=Target([Exponential(), Gaussian(lag="10", amplitude="2")])),
     "order of the terms": replace(PAIR, target=Target(PAIR.target.terms[::-1])),
+    "formula": replace(PAIR, target=Target([Exponential(), Expression("exp(-t)*cos(t)")])),
+    "a function in it": replace(PAIR, target=Target([Exponential(), Expression("exp(-t)*sin(t)")])),
     "kind": replace(PAIR, target=Target([Exponential(), Exponential(rate="10")])),
     "start": replace(PAIR, start=LinearRNN.of(["1", "0"], ["1", "7/11"])),
     "drop": replace(PAIR, drop=sp.sqrt(2) / 40),
