@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.search(r"```sh\n(.*?)```", README, re.S)[1].splitlines()
+COMMANDS, SWEEP = (block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.S))
 
 
 def test_the_python_example_prints_what_its_comment_says():
@@ -23,11 +23,21 @@ def test_the_python_example_prints_what_its_comment_says():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_runs(command, tmp_path):
+    assert run(command, tmp_path).stdout
+
+
+def test_a_sweep_is_kept_found_and_exported(tmp_path):
+    first, again, exported = (run(command, tmp_path) for command in SWEEP)
+    assert (first.stderr, again.stderr) == ("", "memcurse: 9 of 9 cells were in cells.sqlite\n")
+    assert again.stdout == first.stdout and exported.stdout.count("\n") == 10
+
+
+def run(command, folder):
     name, *arguments = shlex.split(command)
     assert name == "memcurse"
-    run = subprocess.run([sys.executable, "-m", "verify.cli", *arguments], capture_output=True, text=True, cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout
+    done = subprocess.run([sys.executable, "-m", "verify.cli", *arguments], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def test_every_file_it_points_to_exists():

@@ -9,14 +9,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.outbox import Unwritable, outbox, writing
-from verify.workers import workers
+from verify.means import Interrupted, Means, Refused, add_options, integer, means
+from verify.outbox import Unwritable, writing
 
 if TYPE_CHECKING:
     from verify.compare import Check
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 
 GUIDE = """exit codes: 0; 1 a check failed, a cell failed, or fewer digits were reached than asked;
 2 bad usage or input; 130 Ctrl-C.  STUDY is a TOML file or a shipped study: see `memcurse studies`."""
-
-
-class Refused(Exception):
-    """Bad usage or input; the message says what, why, and the way out."""
 
 
 class Failed(Exception):
@@ -54,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failed as error:
         print(f"memcurse: {error}", file=sys.stderr)
         return 1
+    except Interrupted as error:
+        print(f"memcurse: {error}", file=sys.stderr)
+        return 130
     except KeyboardInterrupt:
         print("memcurse: interrupted, nothing was written", file=sys.stderr)
         return 130
@@ -85,11 +83,14 @@ def _parser() -> argparse.ArgumentParser:
         if name == "derive":
             command.add_argument("--latex", action="store_true", help="print the body of an align* for each object")
             continue
-        command.add_argument("--digits", metavar="N", type=_integer, help="significant digits wanted of escape times")
+        command.add_argument("--digits", metavar="N", type=integer, help="significant digits wanted of escape times")
         folder = "report" if name == "report" else None
         where = "the folder for the report (report)" if folder else "write results.json to this folder too"
-        command.add_argument("--out", metavar="DIR", type=Path, default=folder, help=where)
-        command.add_argument("--jobs", metavar="N", type=_integer, default=1, help="worker processes (1)")
+        add_options(command, folder, where)
+    export = commands.add_parser("export", help="all cells of a store, as CSV or JSON", epilog=GUIDE)
+    export.set_defaults(run=_export)
+    export.add_argument("store", metavar="STORE", type=Path, help="the file that --store or --out has made")
+    export.add_argument("--json", action="store_true", help="print JSON, not CSV")
     studies = commands.add_parser("studies", help="the shipped studies", description="the shipped studies")
     studies.set_defaults(run=_studies)
     studies.add_argument("--json", action="store_true", help="print JSON only")
@@ -107,12 +108,6 @@ class _Version(argparse.Action):
 
         print(f"memcurse {version()}")
         parser.exit()
-
-
-def _integer(text: str) -> int:
-    if not text.isascii() or not text.removeprefix("-").isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}; write for example 20")
-    return int(text)
 
 
 def _studies(arguments: argparse.Namespace) -> int:
@@ -147,10 +142,10 @@ def _derive(arguments: argparse.Namespace) -> int:
 
 def _escape(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
-    with _output(arguments) as folder, workers(arguments.jobs) as executor:
-        result = _computed(study, arguments, executor)
+    with means(arguments) as given:
+        result = _computed(study, arguments, given)
         document = result.as_dict()
-        _write_json(document, folder)
+        _write_json(document, given.folder)
     if arguments.json:
         _print_json(document)
     else:
@@ -165,11 +160,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if study.simulate is None:
         way_out = 'add a section [simulate] with dt = "0.2" and eta = "0.04"'
         raise Refused(f"study {study.name}: simulate: is missing; {way_out}")
-    with _output(arguments) as folder, workers(arguments.jobs) as executor:
-        result = _computed(study, arguments, executor)
-        simulations = _simulated(result, arguments, executor)
+    with means(arguments) as given:
+        result = _computed(study, arguments, given)
+        simulations = _simulated(result, arguments, given.executor)
         document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
-        _write_json(document, folder)
+        _write_json(document, given.folder)
     if arguments.json:
         _print_json(document)
     else:
@@ -181,13 +176,13 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
-    with _output(arguments) as folder, workers(arguments.jobs) as executor:
-        result = _computed(study, arguments, executor)
-        simulations = _simulated(result, arguments, executor)
+    with means(arguments) as given:
+        result = _computed(study, arguments, given)
+        simulations = _simulated(result, arguments, given.executor)
         checks = _checked(study, result, simulations, arguments)
         document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
         document["checks"] = [check.as_dict() for check in checks]
-        _write_json(document, folder)
+        _write_json(document, given.folder)
     if arguments.json:
         _print_json(document)
     else:
@@ -199,14 +194,15 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
-    with outbox(arguments.out) as folder, workers(arguments.jobs) as executor:
-        result = _computed(study, arguments, executor)
-        simulations = _simulated(result, arguments, executor)
+    with means(arguments) as given:
+        result = _computed(study, arguments, given)
+        simulations = _simulated(result, arguments, given.executor)
         checks = _checked(study, result, simulations, arguments)
         from verify import report, terminal
 
+        assert given.folder is not None  # --out has a default here
         with terminal.status(not arguments.json) as tell, writing(arguments.out):
-            report.write(study, result, checks, simulations, folder, progress=tell)
+            report.write(study, result, checks, simulations, given.folder, progress=tell)
     where = arguments.out.resolve() / "index.html"
     if arguments.json:
         document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
@@ -214,6 +210,18 @@ def _report(arguments: argparse.Namespace) -> int:
     else:
         print(f"The report is {where}")
     return _status(result, checks)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from verify.export import write_csv, write_json
+    from verify.store import Store, StoreError
+
+    try:
+        with Store(arguments.store, create=False) as store:
+            (write_json if arguments.json else write_csv)(store, sys.stdout)
+    except StoreError as error:
+        raise Refused(error) from None
+    return 0
 
 
 def _load(name: str) -> "Study":
@@ -234,16 +242,21 @@ def _study(arguments: argparse.Namespace) -> "Study":
             digits_wanted(arguments.digits, "--digits")
     except StudyError as error:
         raise Refused(error) from None
-    if arguments.jobs < 1:
-        raise Refused(f"--jobs: must be >= 1, got {arguments.jobs}; it is the number of worker processes")
     return _load(arguments.study)
 
 
-def _computed(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyResult":
+def _computed(study: "Study", arguments: argparse.Namespace, given: Means) -> "StudyResult":
     from verify import sweep, terminal
 
+    options: dict[str, Any] = {"digits": arguments.digits, "fresh": arguments.fresh}
     with terminal.progress("Escape times", not arguments.json) as bar:
-        return sweep.run(study, digits=arguments.digits, executor=executor, progress=bar)
+        try:
+            result = sweep.run(study, executor=given.executor, store=given.store, progress=bar, **options)
+        except sweep.OtherSources as error:
+            raise Refused(f"--dask: a worker has {error}") from None
+    if given.store and result.found and not arguments.json:
+        print(f"memcurse: {result.found} of {len(result.cells)} cells were in {given.store.path}", file=sys.stderr)
+    return result
 
 
 def _simulated(
@@ -276,16 +289,6 @@ def _status(result: "StudyResult", checks: "Sequence[Check]" = ()) -> int:
     if found:
         print(f"memcurse: {'; '.join(found)}", file=sys.stderr)
     return int(bool(found))
-
-
-@contextmanager
-def _output(arguments: argparse.Namespace) -> Iterator[Path | None]:
-    """Where to write files; None without --out."""
-    if arguments.out is None:
-        yield None
-        return
-    with outbox(arguments.out) as folder:
-        yield folder
 
 
 def _write_json(document: dict[str, Any], folder: Path | None) -> None:

@@ -16,8 +16,9 @@ from markupsafe import Markup
 from theory.parametrisation import IDENTITY, InverseSquare, Parametrisation, written_out
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
+from verify.cell import LAWS, CellResult
 from verify.simulate import Extrapolation
-from verify.sweep import LAWS, CellResult, StudyResult, label
+from verify.sweep import StudyResult, label
 
 LAG_PATH = re.compile(r"target\.terms\.(\d+)\.lag")
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

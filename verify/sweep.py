@@ -1,92 +1,51 @@
 """Sweeps: every cell of a study computed, by whatever executor the caller owns, and the law over its memories.
 
-A cell of a diagonal network has its escape time and, beside it, what the plateau formulas say; of a dense one, whose
-flow is another, the escape time alone.
-
 A cell that raises is recorded as failed, with its error, and the others go on; results come in the order of the cells.
-What crosses to a worker and back is a Problem and strings, so processes, Dask and MPI executors all serve.
+What crosses to a worker and back is a Problem and strings, so processes, Dask and MPI executors all serve. At most
+WINDOW cells are handed out at a time. A worker says first what it computes with: one whose sources or libraries differ
+from ours would give numbers of another kind under our key, and ends the sweep.
+
+With a store, finished cells are taken from it and each new one is in it before the next is looked at.
 """
 
-import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, as_completed
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from numerics import scaling
-from numerics.answer import Answer
-from numerics.bounds import flow_lower_bound
-from numerics.coincidence import coincided_escape_time
-from numerics.dense_flow import dense_escape_time
-from numerics.escape import EscapeTime, escape_time
-from numerics.run import Outcome
 from numerics.scaling import ScalingLaw, scaling_law
-from numerics.slow_flow import leading_order, slow_escape_time
-from theory.dense import DenseProblem
 from theory.exact import exact
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
+from verify.cell import CellResult, compute
+from verify.identity import basis, key
 from verify.provenance import provenance
+from verify.store import Store
 from verify.study import Cell, Limits, Study
 
-Progress = Callable[[int, int, "CellResult"], None]
-Laws: TypeAlias = tuple[Answer, Answer, Answer, Answer]
-LAWS = ("slow_flow", "leading_order", "coincided", "lower_bound")  # what theory says of an escape time
-_NONE = Answer(None, "estimated", reason="the plateau formulas are those of a diagonal network's flow in (a, w)")
-NOT_DENSE: Laws = (_NONE, _NONE, _NONE, _NONE)
-_NEVER = Answer(None, "enclosed", reason=Outcome.unreachable.value)
-UNREACHED: Laws = (_NEVER, _NEVER, _NEVER, _NEVER)
+Progress = Callable[[int, int, CellResult], None]
+WINDOW = 500  # more than workers there are, and few enough to be held and sent
 
 
-@dataclass(frozen=True)
-class CellResult:
-    """What is known of one cell: its escape time, and beside it what the plateau formulas say (M13)-(M21).
-
-    Where `error` is not None the computation raised, and the results are None.
-    """
-
-    parameters: dict[str, str]
-    problem: Problem | DenseProblem = field(repr=False)
-    escape: EscapeTime | None = None
-    slow_flow: Answer | None = None
-    leading_order: Answer | None = None
-    coincided: Answer | None = None
-    lower_bound: Answer | None = None
-    error: str | None = None
-    seconds: float = 0.0
-
-    @property
-    def outcome(self) -> str:
-        """The name of the Outcome; failed, if the computation raised."""
-        return self.escape.outcome.name if self.escape else "failed"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON; `reason`, `reasons` and `error` explain every null."""
-        answers = {name: getattr(self, name) for name in LAWS}
-        values = {name: answer.value if answer else None for name, answer in answers.items()}
-        if not self.escape:
-            nothing = dict.fromkeys(("escape_time", "digits", "guarantee", "arithmetic"))
-            why: dict[str, Any] = {"outcome": self.outcome, "reason": self.error, "error": self.error}
-            why["reasons"] = dict.fromkeys(values, "the cell failed")
-            return {"parameters": self.parameters, **why, **nothing, **values, "steps": 0, "seconds": self.seconds}
-        return {
-            "parameters": self.parameters,
-            **self.escape.as_dict(),
-            **values,
-            "guarantees": {name: answer.guarantee for name, answer in answers.items() if answer and answer.value},
-            "reasons": {name: answer.reason for name, answer in answers.items() if answer and answer.value is None},
-        }
+class OtherSources(Exception):
+    """A worker has other sources or libraries than the process that asks it; the message says which."""
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The cells of a study, in its order. digits: those asked for, which is the study's wish or the caller's."""
+    """The cells of a study, in its order. digits: those asked for, which is the study's wish or the caller's.
+
+    found: how many of the cells were in the store.
+    """
 
     study: Study
     digits: int
     cells: tuple[CellResult, ...]
     law: ScalingLaw
+    found: int = 0
 
     @property
     def shortcomings(self) -> tuple[str, ...]:
@@ -124,77 +83,108 @@ def label(parameters: dict[str, str]) -> str:
 
 
 def run(
-    study: Study, *, digits: int | None = None, executor: Executor | None = None, progress: Progress | None = None
+    study: Study,
+    *,
+    digits: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    store: Store | None = None,
+    fresh: bool = False,
 ) -> StudyResult:
     """Compute every cell of a study.
 
     digits:   significant digits wanted of each escape time; None for the study's own.
     executor: any concurrent.futures.Executor, owned by the caller; None computes here, one cell after the other.
     progress: called with (cells done, cells in all, CellResult) as they come in, in any order.
+    store:    an open Store, or None; what is final in it is not computed again, unless fresh=True.
 
     Returns a StudyResult; a cell that raises is in it as failed. On KeyboardInterrupt, cells not begun are cancelled.
+    Raises StoreError where the store cannot be used, OtherSources where a worker does not compute what we would.
     """
     wanted = study.digits if digits is None else digits
     results: dict[int, CellResult] = {}
+    found = 0
 
     def done(index: int, result: CellResult) -> None:
         results[index] = result
         if progress:
             progress(len(results), len(study.cells), result)
 
-    if executor is None:
+    def missing() -> Iterator[int]:
+        """The cells that are not in the store; a look at it is taken just before each is computed."""
+        nonlocal found
         for index, cell in enumerate(study.cells):
-            done(index, compute(cell, wanted, study.limits))
-    else:
-        futures: dict[Future[CellResult], int] = {
-            executor.submit(compute, cell, wanted, study.limits): index for index, cell in enumerate(study.cells)
-        }
-        try:
-            for future in as_completed(futures):
-                index = futures[future]
-                error = future.exception()  # a worker that died; what the cell itself raises is in its result
-                cell = study.cells[index]
-                lost = CellResult(cell.parameters, cell.problem, error=f"the worker was lost: {error!r}")
-                done(index, lost if error else future.result())
-        finally:
-            for future in futures:
-                future.cancel()
+            kept = store.get(key(cell, wanted, study.limits), cell) if store and not fresh else None
+            if kept is None:
+                yield index
+            else:
+                found += 1
+                done(index, kept)
+
+    with closing(_computed(study, missing(), wanted, executor)) as computed:
+        for finished in computed:
+            if store:
+                keyed = [(key(study.cells[index], wanted, study.limits), result) for index, result in finished]
+                store.put(keyed, study.name, wanted)
+            for index, result in finished:
+                done(index, result)
     cells = tuple(results[index] for index in range(len(study.cells)))
-    return StudyResult(study, wanted, cells, _law(study, cells))
+    return StudyResult(study, wanted, cells, _law(study, cells), found)
 
 
-def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
-    """One cell: escape time, slow flow, leading order, coincided start and lower bound. Never raises an Exception."""
-    began = time.perf_counter()
-    problem = cell.problem
+def _computed(
+    study: Study, indices: Iterable[int], digits: int, executor: Executor | None
+) -> Generator[list[tuple[int, CellResult]], None, None]:
+    """(index, result) of the cells with these indices, as they finish: all those that have since the last look."""
+    todo, running = iter(indices), dict[Future[CellResult], int]()
+    if executor is None:
+        for index in todo:
+            yield [(index, compute(study.cells[index], digits, study.limits))]
+        return
     try:
-        if isinstance(problem, DenseProblem):
-            escape, laws = dense_escape_time(problem, digits=digits, **vars(limits)), NOT_DENSE
-        else:
-            escape = escape_time(problem, digits=digits, **vars(limits))
-            laws = UNREACHED if escape.outcome is Outcome.unreachable else _laws(problem, digits)
-    except Exception as error:
-        seconds = time.perf_counter() - began
-        return CellResult(cell.parameters, problem, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    return CellResult(cell.parameters, problem, escape, *laws, None, time.perf_counter() - began)
+        while True:
+            for index in islice(todo, WINDOW - len(running)):
+                running[_submitted(executor, study.cells[index], digits, study.limits)] = index
+            if not running:
+                return
+            ready = [(future, running.pop(future)) for future in wait(running, return_when=FIRST_COMPLETED).done]
+            yield [(index, _outcome(future, study.cells[index])) for future, index in ready]
+    finally:
+        for future in running:
+            future.cancel()
 
 
-def _laws(problem: Problem, digits: int) -> Laws:
-    """What theory says of the escape time, in the order of LAWS."""
-    return (
-        _answered(lambda: slow_escape_time(problem, digits)),
-        _answered(lambda: leading_order(problem, digits)),
-        _answered(lambda: coincided_escape_time(problem)),
-        _answered(lambda: flow_lower_bound(problem)),
-    )
-
-
-def _answered(formula: Callable[[], Answer]) -> Answer:
-    """The answer of a formula; one that raises must not cost the escape time beside it."""
+def _submitted(executor: Executor, cell: Cell, digits: int, limits: Limits) -> Future[CellResult]:
     try:
-        return formula()
-    except Exception as error:
-        return Answer(None, "estimated", reason=f"{type(error).__name__}: {error}")
+        return executor.submit(compute_there, cell, digits, limits, dict(basis()))
+    except Exception as error:  # a worker that died can take a whole pool with it
+        lost = Future[CellResult]()
+        lost.set_exception(error)
+        return lost
+
+
+def _outcome(future: Future[CellResult], cell: Cell) -> CellResult:
+    """What the worker found; where it died, a result that says so and is not final."""
+    try:
+        return future.result()
+    except OtherSources:
+        raise
+    except (Exception, CancelledError) as error:
+        return CellResult(cell.parameters, cell.problem, error=f"the worker was lost: {error!r}", final=False)
+
+
+def compute_there(cell: Cell, digits: int, limits: Limits, ours: Mapping[str, str]) -> CellResult:
+    """A worker's part: `compute`, after `same_basis`."""
+    same_basis(ours)
+    return compute(cell, digits, limits)
+
+
+def same_basis(ours: Mapping[str, str]) -> None:
+    """OtherSources unless this process computes with the sources and the libraries of `ours`."""
+    pairs = ((name, value, ours.get(name)) for name, value in basis().items())
+    different = [f"{name} {there} there, {here} here" for name, there, here in pairs if there != here]
+    if different:
+        raise OtherSources(f"{', '.join(different)}; install the same memcurse and libraries on the workers")
 
 
 def _law(study: Study, cells: tuple[CellResult, ...]) -> ScalingLaw:

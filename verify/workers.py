@@ -1,7 +1,9 @@
-"""Worker processes that a Ctrl-C ends together with the command, without a word from any of them."""
+"""Worker processes that end together with the command, without a word: at Ctrl-C, and when it is killed outright."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ def workers(jobs: int) -> Iterator[Executor | None]:
     import verify.sampling  # noqa: F401 - with all that workers run
 
     before = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork"))
+    executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), initializer=_end_with_parent)
     try:
         with uninterrupted():  # they inherit the mask: Ctrl-C is for this process, which then ends them
             executor.submit(int)
@@ -30,6 +32,18 @@ def workers(jobs: int) -> Iterator[Executor | None]:
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: a parent that was killed can end nobody, so a thread waits for that."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @contextmanager

@@ -74,11 +74,11 @@ def test_escape_prints_a_plain_table_to_a_pipe(quick, capsys):
     assert "15.0259" in rows[0] and rows[1].startswith("lag = 9")
 
 
-def test_out_holds_the_same_json_and_nothing_else(quick, tmp_path, capsys):
+def test_out_holds_the_same_json_the_store_and_nothing_else(quick, tmp_path, capsys):
     folder = tmp_path / "new" / "folder"
     assert main(["escape", quick, "--json", "--out", str(folder)]) == 0
     assert json.loads((folder / "results.json").read_text("utf-8")) == json.loads(capsys.readouterr().out)
-    assert [path.name for path in folder.iterdir()] == ["results.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["cells.sqlite", "results.json"]
 
 
 def test_jobs_change_nothing(quick):
@@ -151,16 +151,16 @@ def test_report_is_whole_and_says_where_it_is(quick, tmp_path, capsys):
 def test_failed_cells_and_missing_digits_exit_with_1(quick, capsys, monkeypatch):
     from dataclasses import replace
 
-    from verify import sweep
+    from verify import cell
 
-    honest = sweep.escape_time
+    honest = cell.escape_time
 
     def fewer(problem, **options):
         if problem.target.terms[1].lag == 9:
             raise ArithmeticError("no luck")
         return replace(honest(problem, **options), digits=5)
 
-    monkeypatch.setattr(sweep, "escape_time", fewer)
+    monkeypatch.setattr(cell, "escape_time", fewer)
     assert main(["escape", quick, "--json"]) == 1
     out, err = capsys.readouterr()
     assert [cell["outcome"] for cell in json.loads(out)["cells"]] == ["escaped", "failed"]
@@ -211,6 +211,8 @@ def test_a_bad_study_is_told_and_nothing_is_made(tmp_path, capsys, old, new, mes
     (["--digits", "9" * 5000], "argument --digits: must be an integer, got '999"),
     (["--jobs", "0"], "--jobs: must be >= 1, got 0; it is the number of worker processes"),
     (["--jobs", "two"], "argument --jobs: must be an integer, got 'two'"),
+    (["--dask", "tcp://127.0.0.1:1", "--jobs", "2"], "--dask: has workers of its own; leave out --jobs"),
+    (["--dask", "nonsense"], "--dask: no Dask scheduler answers at 'nonsense': missing port number in address"),
     (["--jsn"], "unrecognized arguments: --jsn"),
 ])
 def test_bad_options_are_named(capsys, options, message):
@@ -261,26 +263,29 @@ def test_what_was_in_the_folder_survives_a_failure(tmp_path, quick, monkeypatch)
     monkeypatch.setattr(sweep, "run", lambda *_, **__: [][0])
     with pytest.raises(IndexError):  # a mistake of ours keeps its traceback
         main(["escape", quick, "--out", str(folder)])
-    assert [(path.name, path.read_text("utf-8")) for path in folder.iterdir()] == [("results.json", "before")]
+    assert sorted(path.name for path in folder.iterdir()) == ["cells.sqlite", "results.json"]
+    assert (folder / "results.json").read_text("utf-8") == "before"
 
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_nothing_behind(tmp_path, jobs):
+def test_ctrl_c_leaves_nothing_but_the_store(tmp_path, jobs):
     """SIGINT to the whole process group, as a terminal sends it, once the command computes."""
     path, folder = written(tmp_path, SLOW), tmp_path / "out" / "deeper"
     command = [*COMMAND, "escape", path, "--out", str(folder), "--jobs", jobs]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    while not list(folder.glob(".memcurse-*")) and process.poll() is None:
+    while not (folder / "cells.sqlite").exists() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert (out, err) == ("", "memcurse: interrupted, nothing was written\n")
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["mine.toml"]
+    kept = folder / "cells.sqlite"
+    assert out == ""
+    assert err == f"memcurse: interrupted, 0 cells are safe in {kept}; the same command goes on from there\n"
+    assert list(folder.iterdir()) == [kept]
     with pytest.raises(ProcessLookupError):  # no worker is left in its group
         for _ in range(200):
             os.killpg(process.pid, 0)
@@ -307,6 +312,6 @@ def test_help_loads_nothing_heavy(option):
 
 
 def test_every_command_explains_itself(capsys):
-    for command in ("derive", "escape", "simulate", "verify", "report", "studies"):
+    for command in ("derive", "escape", "simulate", "verify", "report", "export", "studies"):
         assert main([command, "--help"]) == 0
         assert f"usage: memcurse {command}" in capsys.readouterr().out

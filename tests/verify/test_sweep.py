@@ -1,12 +1,14 @@
 """Sweeps: the same cells whoever computes them, in order, and a cell that fails does not take the others with it."""
 
 import json
+import os
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
+import verify.cell
 from verify import sampling, sweep
 from verify.study import load
 
@@ -86,14 +88,14 @@ def test_a_cell_is_named_by_what_is_swept(paths, name):
 
 
 def test_a_cell_that_raises_is_recorded_and_the_rest_goes_on(study, monkeypatch):
-    honest = sweep.escape_time
+    honest = verify.cell.escape_time
 
     def broken(problem, **options):
         if problem.target.terms[1].lag == 10:
             raise RuntimeError("out of luck")
         return honest(problem, **options)
 
-    monkeypatch.setattr(sweep, "escape_time", broken)
+    monkeypatch.setattr(verify.cell, "escape_time", broken)
     result = sweep.run(study(["8", "10", "12"]))
     assert [cell.outcome for cell in result.cells] == ["escaped", "failed", "escaped"]
     failed = result.as_dict()["cells"][1]
@@ -114,6 +116,44 @@ class Lossy(ThreadPoolExecutor):
 def test_a_lost_worker_fails_its_cells(study):
     result = sweep.run(study(["8"]), executor=Lossy())
     assert result.cells[0].outcome == "failed" and "the worker is gone" in result.cells[0].error
+
+
+def test_a_pool_that_breaks_fails_what_is_left_and_not_the_sweep(study, monkeypatch):
+    """Cells are handed out one at a time here, so the second is submitted to a pool that is gone."""
+    monkeypatch.setattr(sweep, "WINDOW", 1)
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        pool.submit(os.abort)
+        result = sweep.run(study(["8", "9"]), executor=pool)
+    assert ["the worker was lost: BrokenProcessPool" in cell.error for cell in result.cells] == [True, True]
+    assert not any(cell.final for cell in result.cells)
+
+
+def test_cells_are_handed_out_a_window_at_a_time(study, monkeypatch):
+    """And a KeyboardInterrupt takes back those that have not begun."""
+    given = []
+
+    class Lazy(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            given.append(super().submit(*arguments) if not given else Future())
+            return given[-1]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "WINDOW", 3)
+    with Lazy(1) as executor, pytest.raises(KeyboardInterrupt):
+        sweep.run(study([str(lag) for lag in range(8, 20)]), executor=executor, progress=interrupt)
+    assert len(given) == 3 and all(future.cancelled() for future in given[1:])
+
+
+def test_a_worker_with_other_sources_ends_the_sweep(study, monkeypatch):
+    """The worker is a process that was started before the sources changed here."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        pool.submit(int).result()
+        ours = dict(sweep.basis()) | {"sources": "0" * 64, "sympy": "0.7"}
+        monkeypatch.setattr(sweep, "basis", lambda: ours)
+        with pytest.raises(sweep.OtherSources, match=r"^sources [0-9a-f]{64} there, 0{64} here, sympy .* there, 0.7"):
+            sweep.run(study(["8"]), executor=pool)
 
 
 def test_fewer_digits_than_asked_is_a_shortcoming(study):
@@ -188,6 +228,6 @@ def test_theory_says_nothing_of_a_drop_that_is_never_reached(tmp_path):
     path = tmp_path / "far.toml"
     path.write_text((PAIR % '["10"]').replace('drop = "0.05"', 'drop = "50"'), "utf-8")
     (cell,) = sweep.run(load(path)).cells
-    answers = [getattr(cell, name) for name in sweep.LAWS]
+    answers = [getattr(cell, name) for name in verify.cell.LAWS]
     assert cell.outcome == "unreachable" and len(answers) == 4
     assert all(answer.value is None and "no network can reach it" in answer.reason for answer in answers)
