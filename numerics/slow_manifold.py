@@ -307,12 +307,14 @@ def elapsed(frame: Frame, h: Any, slowness: Array) -> Any:
 
 
 def _moments(z: Any, count: int) -> Array:
-    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5)."""
+    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5): i_k-1 = i_k+1 + (2k + 1) i_k / z from the last two."""
     moments = np.full(count, flint.arb(0), dtype=object)
     if z == 0:
         moments[0] = flint.arb(1)
         return moments
     factor = (flint.arb.pi() / (2 * z)).sqrt()
-    for k in range(count):
-        moments[k] = (-1) ** k * factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True)
+    above, here = (factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True) for k in (count, count - 1))
+    for k in reversed(range(count)):
+        moments[k] = (-1) ** k * here
+        above, here = here, above + (2 * k + 1) * here / z
     return moments

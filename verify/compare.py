@@ -6,7 +6,8 @@
     Rhat(w_k), Rhat'(w_k)         vs  R(w_k), R'(w_k), by quadrature (M7)                at a minimum
     escape time in Arb            vs  float64                                            where float64 serves
     escape time, time as clock    vs  the slow rate as clock                             where both apply
-    escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted
+    escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted; beyond
+                                      60 decades of tau in place of the time integrator, whose steps grow like L
     escape time of the flow       vs  the law of coincided starts (M15)                  where that is trusted
     escape time of the flow       vs  the lower bound (M21): an inequality
     escape time of the flow       vs  gradient descent, extrapolated in eta, then dt^2; and the orders of its errors
@@ -52,7 +53,7 @@ from verify.sweep import CellResult, StudyResult, label
 DIGITS = 40  # working digits of the checks
 FLOAT64_DIGITS = 10  # asked of float64
 MOST_SAMPLES = 100_000  # time steps of a sequence through the network
-AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of a plateau that is integrated in time too, and digits asked
+AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of tau that are integrated in time too, and digits asked
 TRUSTED = 14  # w0 L beyond which the slow flow is compared with (mathematics of (M14))
 
 
@@ -127,9 +128,9 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
         return
     if escape.arithmetic != "float64" and (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
         yield row
-    if (row := _other_engine(problem, escape.tau, escape.digits or 0, escape.engine)) is not None:
+    if (row := _other_engine(problem, escape)) is not None:
         yield row
-    if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape.tau, cell.slow_flow.value)):
+    if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape, cell.slow_flow.value)):
         yield row
     if cell.coincided and cell.coincided.value and (row := _coincided(problem, escape.tau, cell.coincided.value)):
         yield row
@@ -368,23 +369,31 @@ def _float64(problem: Problem, tau: str, digits: int) -> Check | None:
     return _row("escape time", ("flow", tau), ("flow in float64", found.tau), tolerance, reason)
 
 
-def _other_engine(problem: Problem, tau: str, digits: int, engine: str) -> Check | None:
+def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:
     """The time integrator against the slow rate as the clock, where both apply and neither costs much."""
+    if _out_of_reach(escape):
+        return None
+    slow = escape.engine != "time"
+    digits = escape.digits or 0
     try:
-        here = clock(problem)
-        if engine != "time" and (here.decades > AFFORDABLE or here.slowest < BLUNT):
+        if slow and clock(problem).slowest < BLUNT:
             return None
-        found = escape_time(problem, digits=min(digits, ENGINE_DIGITS), engine="slow" if engine == "time" else "time")
+        found = escape_time(problem, digits=min(digits, ENGINE_DIGITS), engine="time" if slow else "slow")
     except NoSlowRate:
         return None
-    if found.outcome is not Outcome.escaped or found.tau is None or found.engine == engine:
+    if found.outcome is not Outcome.escaped or found.tau is None or found.engine == escape.engine:
         return None
     shared = min(digits, found.digits or 0)
     reason = f"integrated in time and in the slow rate; both have {shared} digits, the last one rounded"
-    return _row("escape time", (engine, tau), (found.engine, found.tau), 10.0 ** (1 - shared), reason)
+    return _row("escape time", (escape.engine, str(escape.tau)), (found.engine, found.tau), 10.0 ** (1 - shared), reason)
 
 
-def _slow_flow(problem: Problem, tau: str, integral: str) -> Check | None:
+def _out_of_reach(escape: EscapeTime) -> bool:
+    """Whether the slow rate has told a time that the time integrator would need too many steps for."""
+    return escape.engine != "time" and float(escape.log10_tau or 0) > AFFORDABLE
+
+
+def _slow_flow(problem: Problem, escape: EscapeTime, integral: str) -> Check | None:
     try:
         leading = plateau(problem)
         memory = min(lag for _, lag in (kernel.exponent() or (None, sp.oo) for kernel in leading.bump))
@@ -393,9 +402,14 @@ def _slow_flow(problem: Problem, tau: str, integral: str) -> Check | None:
     reach = float(leading.spare * memory)
     if not TRUSTED <= reach < np.inf:
         return None
-    tolerance = min(0.05, 1e5 * float(np.exp(-reach)))
+    last_digit = 10.0 ** (1 - (escape.digits or 0))
+    tolerance = max(last_digit, min(0.05, 1e5 * float(np.exp(-reach))))
     reason = f"w0 L = {reach:.3g}; the error falls like 2e4 e^(-w0 L) as measured on the pair, 5 times that is allowed"
-    return _row("escape time", ("flow", tau), ("slow-flow integral (M14)", integral), tolerance, reason)
+    if tolerance == last_digit:
+        reason = f"w0 L = {reach:.3g}; the error, about 2e4 e^(-w0 L), is below the {escape.digits} digits"
+    if _out_of_reach(escape):
+        reason += f"; it stands in for the time integrator, not run: over {AFFORDABLE} decades of tau take it too long"
+    return _row("escape time", ("flow", str(escape.tau)), ("slow-flow integral (M14)", integral), tolerance, reason)
 
 
 def _coincided(problem: Problem, tau: str, law: str) -> Check | None:
