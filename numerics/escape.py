@@ -153,8 +153,8 @@ def escape_time(
     digits:      significant decimal digits wanted of tau, 5 to 150; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
-    watch:       called with (tau before, Step or Piece) after every accepted step, in time or in the slow rate, of every
-                 run; tau = 0: a run begins. The last one is the finer. numerics/passage.py reads such steps.
+    watch:       called with (tau before, Step or Piece) after every accepted step of every run, in time or in the slow
+                 rate; tau = 0: a run begins, the last is the finest. numerics/passage.py reads such steps.
     engine:      "time", "slow" for the slow rate as the clock, or None to have it chosen.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).

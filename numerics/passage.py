@@ -20,7 +20,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from numerics.arithmetic import Arb, Arithmetic, Array, Float64
+from numerics.arithmetic import Arb, Array, Float64
 from numerics.collocation import radau
 from numerics.integrator import Step
 from numerics.landscape import Landscape
@@ -57,7 +57,7 @@ def _inside_piece(piece: Piece, points: Array) -> tuple[Array, Array]:
 
 
 def spread(tau: Any, step: Step | Piece, count: int) -> Array:
-    """About `count` parts x of a step that begins at tau, rising to 1: close at both ends, and in every decade of tau."""
+    """About `count` parts x, rising to 1, of a step that begins at tau: dense at both ends and in decades of tau."""
     close = (1 - np.cos(np.linspace(0, np.pi, count + 1)[1:])) / 2
     if isinstance(step, Step):
         return close
@@ -66,7 +66,7 @@ def spread(tau: Any, step: Step | Piece, count: int) -> Array:
     if decades < 2:
         return close
     exponents = decades * np.linspace(-1, 0, count // 2, endpoint=False)
-    points = [flint.arb(10) ** each for each in exponents] + [flint.arb(each) for each in close[::2]]
+    points = [flint.arb(10) ** each for each in exponents] + [flint.arb(each) for each in close[1::2]]
     return np.array(sorted(points, key=lambda x: x.mid()), dtype=object)
 
 
@@ -85,7 +85,9 @@ class States:
 
 
 class Reader:
-    """Reads the steps that escape_time shows to a watcher.
+    """Reads the steps that escape_time shows to a watcher: the flow as it comes, one state after the other.
+
+    problem: the one that is integrated. Here the last state before the escape is kept, and all others are forgotten:
 
     >>> from theory.kernels import Exponential, Gaussian
     >>> from theory.problem import Target
@@ -98,13 +100,14 @@ class Reader:
     ...     last[:] = [reader.read(tau, step)]
     >>> found = escape_time(problem, digits=6, watch=watch)
     >>> print(found.tau, last[0].log10_tau.round(6), last[0].rates.round(6))
+    1.76954e+597 [597.247861] [[1.000258 0.001371]]
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
     def read(self, tau: Any, step: Step | Piece, points: Array | None = None) -> States:
-        """The states at parts x of a step that begins at tau, 0 < x <= 1, rising; without points, the state after it."""
+        """The states at parts x of a step that begins at tau, 0 < x <= 1, rising; without points, that at its end."""
         if points is None:
             times, states = np.array([step.duration]), step.after[None]
         else:

@@ -56,8 +56,9 @@ class Frame:
 class Piece:
     """The trajectory on w = w_p - h x, 0 <= x <= 1: polynomials through its values at the nodes c_0 = 0, ..., c_s = 1.
 
-    manifold: whose piece it is. before, after: states (2m,). values: U and v, shape (s + 1, 2m - 1). speed: |G|, shape (s + 1,). duration: in
-    gradient-flow time. error: the largest tail of the Legendre series of any component and of 1/|G|, relative.
+    manifold: whose piece it is. before, after: states (2m,). values: U and v, shape (s + 1, 2m - 1). speed: |G|, shape
+    (s + 1,). duration: in gradient-flow time. error: the largest tail of the Legendre series of any component and of
+    1/|G|, relative.
     """
 
     manifold: "SlowManifold" = field(repr=False)

@@ -69,7 +69,7 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
     """The flow recorded along one run of escape_time, by whichever engine that takes.
 
     problem: Problem of width m. digits: of the escape time, 5 to 150; up to 12 mostly run in float64.
-    points:  about how many to keep, >= 2. limits: tau_max, max_steps, max_seconds and engine, as escape_time takes them.
+    points:  about how many to keep, >= 2. limits: tau_max, max_steps, max_seconds, engine, as escape_time takes them.
 
     Returns a Trajectory; of an unreachable drop, the start alone.
     Raises TypeError or ValueError for an argument out of range.

@@ -385,7 +385,8 @@ def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:
         return None
     shared = min(digits, found.digits or 0)
     reason = f"integrated in time and in the slow rate; both have {shared} digits, the last one rounded"
-    return _row("escape time", (escape.engine, str(escape.tau)), (found.engine, found.tau), 10.0 ** (1 - shared), reason)
+    sides = (escape.engine, str(escape.tau)), (found.engine, found.tau)
+    return _row("escape time", *sides, 10.0 ** (1 - shared), reason)
 
 
 def _out_of_reach(escape: EscapeTime) -> bool:

@@ -93,8 +93,10 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory | DenseTrajectory
         axes.set_xlabel("gradient-flow time τ = learning rate × steps")
         axes.set_ylabel("part of the drop still missing" if shares else "loss J / J(0)")
         axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
-    what = "Part of the drop asked for that is still missing" if shares else "Loss"
-    caption = f"{what} along the gradient flow. Dots: {'nothing is' if shares else 'it has fallen by the drop asked for'}.{story}"
+    caption = "Loss along the gradient flow. Dots: it has fallen by the drop asked for."
+    if shares:
+        caption = "What is missing of the drop asked for, along the gradient flow. Dots: nothing is."
+    caption += story
     if any(path.escape.tau is None for path in paths):
         caption += " Crosses: the flow ended short of that drop."
     ends = "; ".join(f"{label} at 10^{path.log10_tau[-1]:.2f}" for label, path in zip(labels, paths, strict=True))
@@ -179,7 +181,7 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
     }
     caption = " ".join(text for name, text in sentences.items() if any(getattr(point, name) for point in points))
     if far:
-        caption += " Both axes are logarithmic, the vertical one twice: ten times the memory, ten times as many decades."
+        caption += " Both axes are logarithmic, the vertical one twice: ten times the memory, ten times the decades."
     listed = "; ".join(f"{p.memory}: {p.flow or 'none'}" for p in points)
     alt = f"Escape time on a logarithmic axis against memory. Escape times of the flow by memory: {listed}."
     return Picture("curse", figure, columns, rows, caption, alt)

@@ -6,8 +6,8 @@ the sweep varies: its memory L, the horizon T or the parametrisation.
 
 import re
 from collections.abc import Iterable, Sequence
-from math import floor
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from math import floor
 from typing import Any
 
 import mpmath

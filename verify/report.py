@@ -187,7 +187,7 @@ def _story(cells: Sequence[CellResult]) -> str:
     if not waits(cells) or all(cell.escape is None or cell.escape.tau is None for cell in cells):
         return ""
     if wide(log10(cell.escape.tau) for cell in cells if cell.escape and cell.escape.tau):
-        scale = "logarithmic twice: ten times the memory, ten times as many decades"
+        scale = "logarithmic twice: ten times the memory, ten times the decades"
     elif len(by_memory(cells)) > 2:
         scale = "logarithmic: equal steps in memory shift the escape by equal distances"
     else:
