@@ -8,8 +8,16 @@ of the part of the piece above, on which 1/|G| = sum_k q_k P_k(2y/x - 1), 0 <= y
 
 A positive quadrature again, so that log10 tau is good for any x, and there are x for every decade: on a long plateau
 the first piece holds nearly all of them in a part of its length that no float can name. Logarithms are taken of balls,
-and only then rounded: tau ~ 10^600000 and a drop of 10^-600000 are floats here. Guarantee: estimated; inside a step the
-states have about half the digits of its ends, and at most 15. (C6) derived here.
+and only then rounded: tau ~ 10^600000 and a drop of 10^-600000 are floats here.
+
+A drop is the square of a displacement u ~ e^{-wL} from the start, and (D2) finds it among terms of the size of u. On a
+plateau it is the work done instead, of gradients without cancellation,
+
+    J(0) - J(z_0 + u) = -int_0^1 u . grad J(z_0 + s u) ds = -(u . grad J(s_1) + u . grad J(s_2))/2 + O((L u)^4)  (C7)
+
+by Gauss and Legendre, s = 1/2 -+ 1/sqrt 12; z_0 is the start with units of amplitude 0 at the rates they have now.
+
+Guarantee: estimated; inside a step the states have about half the digits of its ends, and at most 15. (C6) derived here.
 """
 
 import math
@@ -19,6 +27,7 @@ from typing import Any
 
 import flint
 import numpy as np
+import sympy as sp
 
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.collocation import radau
@@ -127,7 +136,7 @@ class Reader:
         """log10 of J(0) - J of displacements, shape (n,)."""
         landscape = self._landscape(states)
         with landscape.arithmetic.working():
-            return np.array([log10(landscape.drop(state)) for state in states])
+            return np.array([log10(_drop(landscape, state)) for state in states])
 
     def _landscape(self, states: Array) -> Landscape:
         return self._native if states.dtype == float else self._balls
@@ -139,6 +148,20 @@ class Reader:
     @cached_property
     def _balls(self) -> Landscape:
         return Landscape(self.problem, Arb(DIGITS))
+
+
+def _drop(landscape: Landscape, y: Array) -> Any:
+    """J(0) - J: by (D2), or where that would cancel more than a third of the digits by (C7)."""
+    arithmetic, m = landscape.arithmetic, landscape.width
+    start = landscape.start.copy()
+    silent = np.flatnonzero(landscape.units(start)[0] == 0)
+    start[m + silent] = y[m + silent]
+    u = y - start
+    if abs(u).max() > 10.0 ** (-arithmetic.digits / 3):
+        return landscape.drop(y)
+    half, offset = arithmetic.number(sp.Rational(1, 2)), arithmetic.functions["sqrt"](arithmetic.number(12))
+    nodes = np.array([half - 1 / offset, half + 1 / offset])[:, None]
+    return -(landscape.gradient(start + nodes * u) * u).sum() / 2  # (C7)
 
 
 def log10(value: Any) -> float:
