@@ -153,8 +153,8 @@ def escape_time(
     digits:      significant decimal digits wanted of tau, 5 to 150; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
-    watch:       called with (tau before, Step or Piece) after every accepted step of every run, in time or in the slow
-                 rate; tau = 0: a run begins, the last is the finest. numerics/passage.py reads such steps.
+    watch:       called with (tau before, Step or Piece) after every accepted step, in time or in the slow rate, of the
+                 finer run, or of a repetition where there is none; tau = 0: anew. numerics/passage.py reads the steps.
     engine:      "time", "slow" for the slow rate as the clock, or None to have it chosen.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
@@ -198,10 +198,10 @@ def escape_time(
         plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
-    def go(fine: bool) -> Run:
+    def go(fine: bool, *watch: Watch | None) -> Run:
         if slow:
-            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, watch)
-        return run(*prepared[fine], limits, watch)
+            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, *watch)
+        return run(*prepared[fine], limits, *watch)
 
     while attempt < ROUNDS:
         now = time.perf_counter()
@@ -210,7 +210,7 @@ def escape_time(
         limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
         try:
             coarse = go(False)
-            fine = go(True) if coarse.outcome is Outcome.escaped else coarse
+            fine = go(True, watch) if coarse.outcome is Outcome.escaped else coarse
         except NoSlowRate:
             if engine == "slow":
                 raise
@@ -221,6 +221,11 @@ def escape_time(
             plan = Plan(plan.digits, False, reserve, False)
             continue
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
+            if watch and fine is coarse:  # once more, as far as it went
+                stopped = coarse.outcome is Outcome.stopped
+                limits = replace(limits, deadline=math.inf, max_steps=coarse.accepted if stopped else max_steps)
+                prepared[False] = plan.prepare(problem, fine=False)
+                go(False, watch)
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
             agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
