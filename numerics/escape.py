@@ -198,10 +198,10 @@ def escape_time(
         plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
-    def go(fine: bool, *watch: Watch | None) -> Run:
+    def go(fine: bool, watch: Watch | None = None) -> Run:
         if slow:
-            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, *watch)
-        return run(*prepared[fine], limits, *watch)
+            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, watch)
+        return run(*prepared[fine], limits, watch) if fine or watch else run(*prepared[fine], limits)
 
     while attempt < ROUNDS:
         now = time.perf_counter()

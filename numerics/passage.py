@@ -17,7 +17,8 @@ plateau it is the work done instead, of gradients without cancellation,
 
 by Gauss and Legendre, s = 1/2 -+ 1/sqrt 12; z_0 is the start with units of amplitude 0 at the rates they have now.
 
-Guarantee: estimated; inside a step the states have about half the digits of its ends, and at most 15. (C6) derived here.
+Guarantee: estimated; inside a step the states have about half the digits of its ends, and at most 15. (C6) and (C7) are
+derived here.
 """
 
 import math

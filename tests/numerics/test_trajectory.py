@@ -127,8 +127,8 @@ class SlowFlow:
 
 
 def test_a_long_plateau_is_what_the_slow_flow_says():
-    """Off by e^{-w L}, below 1e-20 where compared. Rejects (C5) of a whole piece for (C6), kappa at its top for kappa, and
-    drops by (D2), which are 10^-350 here instead of 10^-604.
+    """Off by e^{-w L}, below 1e-20 where compared. Rejects (C5) of a whole piece for (C6), kappa at its top for kappa,
+    and drops by (D2), which are 10^-350 here instead of 10^-604.
     """
     path, oracle = trajectory(pair("1000", "0.001")), SlowFlow(1000)
     assert path.escape.engine == "slow rate"

@@ -217,7 +217,11 @@ SAID = {
     "expression": ("otherwise", "∫", "L = 8"),
     "power-law": ("H<sub>n</sub>(s, p)", "The study takes L = 6, 8.", "e<sup>2w₀</sup> = 4.06"),
     "coincided": ("<h3>Coincided start</h3>", "κ₂, κ₃", "first merge", "law of coincided units"),
-    "far": ("fallen by 0.0120392 at L = 100 … 0.000115619", " at L = 10000? The longer the memory", "log₁₀ τ = 6067.351", "2.244\u00a0×\u00a010⁶⁰⁶⁷"),
+    "far": (
+        "fallen by 0.0120392 at L = 100 … 0.000115619 at L = 10000? The longer the memory",
+        "log₁₀ τ = 6067.351",
+        "2.244\u00a0×\u00a010⁶⁰⁶⁷",
+    ),
 }
 NOT_SAID = {
     "horizon": ("H<sub>n</sub>", "proved lower bound</th>"),
