@@ -2,7 +2,7 @@
 
 python -m benchmarks.engines measures escape_time of the pair at L = 10 ... 1 000 000, with 12 and with 30 digits, by
 each engine: seconds of this process's CPU for a call on a problem that is derived and compiled, all runs of it, and
-accepted steps of the finer run. The time integrator's cost grows like L; it stops at the first memory where it took more
+accepted steps of the finer run. The time integrator's cost grows like L; it stops at the first memory that took it more
 than LIMIT seconds. Where a plateau is too short the slow rate is no clock, and the entry says so. The drop falls like
 1/L, since what one spare unit can gain does.
 
