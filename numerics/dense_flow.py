@@ -152,6 +152,12 @@ class DenseTrajectory:
         """J, shape (n,)."""
         return self.initial_loss - self.drop
 
+    @property
+    def log10_drop(self) -> Array:
+        """log10 of `drop`, -inf at the start."""
+        with np.errstate(divide="ignore"):
+            return np.log10(self.drop)
+
 
 def dense_trajectory(problem: DenseProblem, *, digits: int = 8, **limits: Any) -> DenseTrajectory:
     """The flow in (c, W, U), along the run that dense_escape_time reports, to the escape or as far as it comes.

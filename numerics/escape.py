@@ -27,8 +27,8 @@ from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator
-from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, Watch, run
-from numerics.slow_rate import Clock, NoSlowRate, clock, slow_run
+from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, run
+from numerics.slow_rate import Clock, NoSlowRate, Watch, clock, slow_run
 from numerics.stationary import Minimum
 from theory.dense import DenseProblem
 from theory.exact import positive
@@ -42,7 +42,6 @@ HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is
 MOST_FAINT = 300  # digits between J(0) and the drop
 ROUNDS = 4  # of tightening before fewer digits are reported
 MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
-STATE_DIGITS = 10  # of the state at the end of the slow rate
 BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
 
 
@@ -64,8 +63,7 @@ class EscapeTime:
     guarantee: estimated (two runs agree; truncation is not bounded), or enclosed for an unreachable drop. arithmetic:
     of the finer run. engine: what told the time in the finer run (see the module). steps, rejected: of the finer run,
     in time and in the slow rate together. seconds: of integration, all runs; setup_seconds: of derivation and
-    compilation, and of choosing the engine. end: good to `digits` digits, in the slow rate to 10. minimum: for a
-    stationary end.
+    compilation, and of choosing the engine. end: good to `digits` digits. minimum: for a stationary end.
     """
 
     problem: Problem | DenseProblem = field(repr=False)
@@ -155,8 +153,8 @@ def escape_time(
     digits:      significant decimal digits wanted of tau, 5 to 150; the working precision is higher.
     tau_max:     exact number > 0 or None; gradient-flow time (learning rate * steps, for gradient descent).
     max_steps, max_seconds: limits of the work; reaching one is an outcome.
-    watch:       called with (tau before the step, Step) after every accepted step of the finer run; tau = 0: anew.
-                 Only steps in time can be watched: with a watcher the engine is "time".
+    watch:       called with (tau before, Step or Piece) after every accepted step, in time or in the slow rate, of the
+                 finer run, or of a repetition where there is none; tau = 0: anew. numerics/passage.py reads the steps.
     engine:      "time", "slow" for the slow rate as the clock, or None to have it chosen.
 
     Returns an EscapeTime. Guarantee: estimated (two tolerances and precisions agree; truncation is not bounded).
@@ -181,8 +179,6 @@ def escape_time(
     limits = Limits(latest, max_steps, began + max_seconds)
     if engine not in (None, "time", "slow"):
         raise ValueError(f"engine must be 'time', 'slow' or None, got {engine!r}; leave it out to have it chosen")
-    if engine == "slow" and watch:
-        raise ValueError("engine 'slow' takes no steps in time to watch; leave the watcher out, or take engine 'time'")
     if unreachable(problem):
         outcome, setup = Outcome.unreachable, time.perf_counter() - began
         return EscapeTime(problem, outcome, outcome.value, None, None, "enclosed", "arb", 0, 0, 0.0, setup)
@@ -197,15 +193,15 @@ def escape_time(
     reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
     plan = in_time = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
     now = time.perf_counter()
-    slow = None if watch and engine is None else _clock(problem, engine)
+    slow = _clock(problem, engine)
     if slow:
         plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
-    def go(fine: bool) -> Run:
+    def go(fine: bool, watch: Watch | None = None) -> Run:
         if slow:
-            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow)
-        return run(*prepared[fine], limits, watch) if fine else run(*prepared[fine], limits)
+            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, watch)
+        return run(*prepared[fine], limits, watch) if fine or watch else run(*prepared[fine], limits)
 
     while attempt < ROUNDS:
         now = time.perf_counter()
@@ -214,7 +210,7 @@ def escape_time(
         limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
         try:
             coarse = go(False)
-            fine = go(True) if coarse.outcome is Outcome.escaped else coarse
+            fine = go(True, watch) if coarse.outcome is Outcome.escaped else coarse
         except NoSlowRate:
             if engine == "slow":
                 raise
@@ -225,6 +221,11 @@ def escape_time(
             plan = Plan(plan.digits, False, reserve, False)
             continue
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
+            if watch and fine is coarse:  # once more, as far as it went
+                stopped = coarse.outcome is Outcome.stopped
+                limits = replace(limits, deadline=math.inf, max_steps=coarse.accepted if stopped else max_steps)
+                prepared[False] = plan.prepare(problem, fine=False)
+                go(False, watch)
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
             agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
@@ -315,10 +316,9 @@ def _shared_digits(x: Any, y: Any, most: int) -> int:
 
 def _result(problem: Problem, last: Run, digits: int | None, began: float, setup: float) -> EscapeTime:
     shown = digits or 10
-    sharp = shown if last.engine == "time" else min(shown, STATE_DIGITS)  # of the state
     arithmetic = last.flow.arithmetic
     with arithmetic.working():
-        amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
+        amplitudes, rates = (tuple(decimal(x, shown) for x in units) for units in last.flow.landscape.units(last.state))
     end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
     name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
     tau = decimal(last.tau, digits) if digits else None

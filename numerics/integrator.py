@@ -61,6 +61,11 @@ class Step:
     stages: Array
     error: float  # the largest component of (C2), relative
 
+    @property
+    def duration(self) -> Any:
+        """In the time of the system, h; a Piece (numerics/slow_manifold.py) has another step."""
+        return self.h
+
 
 class StepFailed(ArithmeticError):
     """Newton's method did not converge, or roundoff rejects too many steps."""

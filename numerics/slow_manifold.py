@@ -27,7 +27,7 @@ precision first, and while v still moves much, U is made to follow it before the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import flint
@@ -56,10 +56,12 @@ class Frame:
 class Piece:
     """The trajectory on w = w_p - h x, 0 <= x <= 1: polynomials through its values at the nodes c_0 = 0, ..., c_s = 1.
 
-    before, after: states (2m,). values: U and v, shape (s + 1, 2m - 1). speed: |G|, shape (s + 1,). duration: in
-    gradient-flow time. error: the largest tail of the Legendre series of any component and of 1/|G|, relative.
+    manifold: whose piece it is. before, after: states (2m,). values: U and v, shape (s + 1, 2m - 1). speed: |G|, shape
+    (s + 1,). duration: in gradient-flow time. error: the largest tail of the Legendre series of any component and of
+    1/|G|, relative.
     """
 
+    manifold: "SlowManifold" = field(repr=False)
     h: Any
     frame: Frame
     before: Array
@@ -148,12 +150,12 @@ class SlowManifold:
             raise StepFailed  # the rate comes to rest, or turns
         coefficients = self.arithmetic.linear(self.arithmetic.array(method.legendre.ravel()).reshape(stages + 1, -1))
         series = coefficients(np.column_stack([U, 1 / speed]))
-        duration = h / frame.kappa**2 * (series[:, -1] * _moments(frame.lag * h, stages + 1)).sum()
+        duration = elapsed(frame, h, series[:, -1])
         size = abs(np.column_stack([U, 1 / speed])).max(axis=0)
         tail = np.maximum(abs(series[-1]), abs(series[-2]) / 10)
         error = max(float(t / s) for t, s in zip(tail, size, strict=True) if s > 0)
         state = self.arithmetic.midpoint(system.state(U))
-        return Piece(h, frame, state[0], state[-1], U, speed, duration.mid(), error)
+        return Piece(self, h, frame, state[0], state[-1], U, speed, duration.mid(), error)
 
     def _straight(self, y: Array, points: Array) -> Array:
         """States at the nodes of a first piece: U as it is, the other spares on the tangent of their path."""
@@ -300,13 +302,20 @@ def _products(left: Array, right: Array) -> Array:
     return np.array([a @ b for a, b in zip(left, right, strict=True)])
 
 
+def elapsed(frame: Frame, h: Any, slowness: Array) -> Any:
+    """Gradient-flow time (C5) down to h below the top of a piece; slowness: coefficients q_k of 1/|G| there."""
+    return h / frame.kappa**2 * (slowness * _moments(frame.lag * h, len(slowness))).sum()
+
+
 def _moments(z: Any, count: int) -> Array:
-    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5)."""
+    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5): i_k-1 = i_k+1 + (2k + 1) i_k / z from the last two."""
     moments = np.full(count, flint.arb(0), dtype=object)
     if z == 0:
         moments[0] = flint.arb(1)
         return moments
     factor = (flint.arb.pi() / (2 * z)).sqrt()
-    for k in range(count):
-        moments[k] = (-1) ** k * factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True)
+    above, here = (factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True) for k in (count, count - 1))
+    for k in reversed(range(count)):
+        moments[k] = (-1) ** k * here
+        above, here = here, above + (2 * k + 1) * here / z
     return moments

@@ -5,7 +5,7 @@ r"""An escape with the slow rate as the clock: what it costs does not depend on 
               where the time scale T = 1/(2 L |w'|) of the plateau has more digits than are wanted, tau needs no
               start-up at all. Else the time integrator goes first, until e^{-g tau} < 10^{-digits} g T,           (R1)
               and where g T is small, too small to tell the slow solution from its neighbours, all the way down to
-              10^{-digits}; the pieces then start from its state.
+              10^{-digits}; the pieces then start from its state. A watcher is shown a start-up in any case.
     plateau   Pieces of the slow manifold (numerics/slow_manifold.py), as long as the tails of their series allow. An
               error late on the way weighs less: relative to tau, by the time scale there over the time so far.
     escape    In the piece in which J(0) - J passes the drop: Newton's method on its polynomial, the piece repeated up
@@ -19,6 +19,7 @@ moves first. Guarantee: estimated. (R1) derived here.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ import sympy as sp
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
-from numerics.integrator import Integrator, StepFailed
+from numerics.integrator import Integrator, Step, StepFailed
 from numerics.run import Limits, Outcome, Run, run
 from numerics.slow_manifold import Piece, SlowManifold
 from theory.plateau import NoPlateau, plateau
@@ -38,9 +39,11 @@ DISTINCT = 5.0  # log10 of g T above which the slow solution is the only smooth 
 EASY = 6.0  # decades between the fast rates that the usual working digits cover
 LOOK_DIGITS = 60
 SAFETY, SHRINK, GROW = 0.9, 0.1, 4.0
-LOOSE = 1e-10  # tolerance of pieces whose time does not count: what the state at the end is good to
+LOOSE = 1e-10  # largest tolerance of a piece; its end point is good to about the square of it
+SETTLED = 12  # digits to which fast components have come to rest in a start-up that is only watched
 FURTHEST = 0.8  # part of its rate that a piece may take away
 SHORTEST = 1e-5  # of the rate: pieces below are the end of this clock
+Watch = Callable[[Any, Step | Piece], None]  # of a run of either engine
 
 
 class NoSlowRate(ValueError):
@@ -89,25 +92,35 @@ def clock(problem: Problem) -> Clock:
     return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)))
 
 
-def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float, here: Clock) -> Run:
+def slow_run(
+    flow: GradientFlow,
+    integrator: Integrator,
+    limits: Limits,
+    digits: float,
+    here: Clock,
+    watch: Watch | None = None,
+) -> Run:
     """A run like numerics.run.run, with the slow rate as the clock.
 
     flow: in Arb. integrator: of the same flow, for the start-up and where the clock stops. digits: wanted of tau.
-    here: of the same problem. Raises NoSlowRate where the first piece does not succeed.
+    here: of the same problem. watch: called with (tau before, Step or Piece); it is shown a start-up in any case.
+    Raises NoSlowRate where the first piece does not succeed.
     """
     free = here.decades > DISTINCT
     waiting = (digits + 3 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
+    if watch:
+        waiting = max(waiting, SETTLED * math.log(10) / here.slowest)
     tau, y, steps = flow.arithmetic.number(0), flow.landscape.start, 0
     if waiting > 0:
         latest = sp.Integer(math.ceil(waiting))
         if limits.tau_max is not None and limits.tau_max <= latest:
             return run(flow, integrator, limits)
-        started = run(flow, integrator, replace(limits, tau_max=latest))
+        started = run(flow, integrator, replace(limits, tau_max=latest), watch)
         if started.outcome is not Outcome.tau_max:
             return started
         tau, y, steps = started.tau, started.state, started.accepted
     with flow.arithmetic.working():
-        return _Descent(SlowManifold(flow, here.spare), integrator, limits, digits).run(tau, y, steps, free)
+        return _Descent(SlowManifold(flow, here.spare), integrator, limits, digits, watch).run(tau, y, steps, free)
 
 
 def _scale(manifold: SlowManifold, y: Array) -> Any:
@@ -123,11 +136,14 @@ def _log10(ball: Any) -> float:
 class _Descent:
     """The way down in the slow rate, from a state near the slow manifold to the end of a run."""
 
-    def __init__(self, manifold: SlowManifold, integrator: Integrator, limits: Limits, digits: float) -> None:
-        self.manifold, self.integrator, self.limits = manifold, integrator, limits
+    def __init__(
+        self, manifold: SlowManifold, integrator: Integrator, limits: Limits, digits: float, watch: Watch | None
+    ) -> None:
+        self.manifold, self.integrator, self.limits, self.watch = manifold, integrator, limits, watch
         self.flow, self.landscape = manifold.flow, manifold.flow.landscape
         self.arithmetic = manifold.arithmetic
         self.tolerance = 10.0**-digits
+        self.loosest = min(LOOSE, 10.0 ** (-0.55 * digits))  # the state at the end is to have the digits too
         self.stages = round(8 + 0.55 * digits)
         self.target = evaluate(self.landscape.problem.drop, self.arithmetic)
         self.accepted = self.rejected = 0
@@ -143,7 +159,7 @@ class _Descent:
             tolerance = self._tolerance(tau, y, free)
             try:
                 h = self._shortened(y, h)
-                piece = self.manifold.piece(y, h, self.stages, tolerance / 100, free, last)
+                piece = self._piece(y, h, tolerance, free, last)
             except StepFailed:
                 self.rejected += 1
                 h = h / 4
@@ -161,13 +177,17 @@ class _Descent:
                 trend = float(piece.h / last.h) * (last.error / piece.error) ** (1 / self.stages)
                 factor = min(factor, factor * max(trend, SHRINK))
             self.accepted += 1
-            if self.landscape.drop(piece.after) > self.target:
+            passed = self.landscape.drop(piece.after) > self.target
+            if passed:
                 try:
-                    tau, y = self._escape(tau, piece, tolerance, free)
+                    piece, wait, end = self._escape(piece, tolerance, free)
                 except StepFailed:
                     return self._in_time(tau, piece.before, piece.duration)
-                escaped = latest is None or tau <= latest
-                return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y)
+            if self.watch:
+                self.watch(tau, piece)
+            if passed:
+                tau = (tau + piece.duration + wait).mid()
+                return self._end(Outcome.escaped if latest is None or tau <= latest else Outcome.tau_max, tau, end)
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
             last = piece
             h = h * min(GROW, max(SHRINK, factor))
@@ -194,20 +214,22 @@ class _Descent:
         if free:
             return self.tolerance
         weight = float((tau / _scale(self.manifold, y)).mid().log())
-        return min(LOOSE, self.tolerance * math.exp(min(700.0, max(0.0, weight))))
+        return min(self.loosest, self.tolerance * math.exp(min(700.0, max(0.0, weight))))
 
-    def _escape(self, tau: Any, piece: Piece, tolerance: float, free: bool) -> tuple[Any, Array]:
-        """(tau, state) where the drop is reached within a piece."""
+    def _piece(self, y: Array, h: Any, tolerance: float, free: bool, guide: Piece | None) -> Piece:
+        return self.manifold.piece(y, h, self.stages, min(tolerance / 100, self.tolerance), free, guide)
+
+    def _escape(self, piece: Piece, tolerance: float, free: bool) -> tuple[Piece, Any, Array]:
+        """(the piece cut where the drop is reached but for a last wait, this wait, the state after it)."""
         y, h, clock = piece.before, piece.h, self.manifold.clock
         below, above = 0 * h, h
         for _ in range(60):
-            here = self.manifold.piece(y, h, self.stages, tolerance / 100, free, piece)
+            here = self._piece(y, h, tolerance, free, piece)
             missing = self.target - self.landscape.drop(here.after)
             slope = self.flow.rhs(here.after)
             wait = missing / self.flow.descent(here.after)
-            if float((missing / self.target) ** 2) < self.tolerance:
-                end = self.arithmetic.midpoint(here.after + wait * slope)
-                return (tau + here.duration + wait).mid(), end
+            if float((missing / self.target) ** 2) < self.tolerance / 1000:
+                return here, wait, self.arithmetic.midpoint(here.after + wait * slope)
             below, above = (h, above) if missing > 0 else (below, h)
             h = (h - wait * slope[clock]).mid()  # Newton's method
             if not below < h < above:
@@ -217,7 +239,7 @@ class _Descent:
     def _in_time(self, tau: Any, y: Array, scale: Any) -> Run:
         """Where the slow rate tells the time no longer: the time integrator from here on."""
         limits = replace(self.limits, max_steps=max(1, self.limits.max_steps - self.accepted))
-        rest = run(self.flow, self.integrator, limits, begin=(tau, y, scale / 1000))
+        rest = run(self.flow, self.integrator, limits, self.watch, begin=(tau, y, scale / 1000))
         accepted, rejected = self.accepted + rest.accepted, self.rejected + rest.rejected
         return replace(rest, engine="slow rate, then time", accepted=accepted, rejected=rejected)
 

@@ -6,7 +6,8 @@
     Rhat(w_k), Rhat'(w_k)         vs  R(w_k), R'(w_k), by quadrature (M7)                at a minimum
     escape time in Arb            vs  float64                                            where float64 serves
     escape time, time as clock    vs  the slow rate as clock                             where both apply
-    escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted
+    escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted; beyond
+                                      60 decades of tau in place of the time integrator, whose steps grow like L
     escape time of the flow       vs  the law of coincided starts (M15)                  where that is trusted
     escape time of the flow       vs  the lower bound (M21): an inequality
     escape time of the flow       vs  gradient descent, extrapolated in eta, then dt^2; and the orders of its errors
@@ -52,7 +53,7 @@ from verify.sweep import CellResult, StudyResult, label
 DIGITS = 40  # working digits of the checks
 FLOAT64_DIGITS = 10  # asked of float64
 MOST_SAMPLES = 100_000  # time steps of a sequence through the network
-AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of a plateau that is integrated in time too, and digits asked
+AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of tau that are integrated in time too, and digits asked
 TRUSTED = 4e-3  # amplitude of the spares at the start below which the slow flow is compared with
 
 
@@ -127,7 +128,7 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
         return
     if escape.arithmetic != "float64" and (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
         yield row
-    if (row := _other_engine(problem, escape.tau, escape.digits or 0, escape.engine)) is not None:
+    if (row := _other_engine(problem, escape)) is not None:
         yield row
     if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape, cell.slow_flow.value)):
         yield row
@@ -368,20 +369,29 @@ def _float64(problem: Problem, tau: str, digits: int) -> Check | None:
     return _row("escape time", ("flow", tau), ("flow in float64", found.tau), tolerance, reason)
 
 
-def _other_engine(problem: Problem, tau: str, digits: int, engine: str) -> Check | None:
+def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:
     """The time integrator against the slow rate as the clock, where both apply and neither costs much."""
+    if _out_of_reach(escape):
+        return None
+    slow = escape.engine != "time"
+    digits = escape.digits or 0
     try:
-        here = clock(problem)
-        if engine != "time" and (here.decades > AFFORDABLE or here.slowest < BLUNT):
+        if slow and clock(problem).slowest < BLUNT:
             return None
-        found = escape_time(problem, digits=min(digits, ENGINE_DIGITS), engine="slow" if engine == "time" else "time")
+        found = escape_time(problem, digits=min(digits, ENGINE_DIGITS), engine="time" if slow else "slow")
     except NoSlowRate:
         return None
-    if found.outcome is not Outcome.escaped or found.tau is None or found.engine == engine:
+    if found.outcome is not Outcome.escaped or found.tau is None or found.engine == escape.engine:
         return None
     shared = min(digits, found.digits or 0)
     reason = f"integrated in time and in the slow rate; both have {shared} digits, the last one rounded"
-    return _row("escape time", (engine, tau), (found.engine, found.tau), 10.0 ** (1 - shared), reason)
+    sides = (escape.engine, str(escape.tau)), (found.engine, found.tau)
+    return _row("escape time", *sides, 10.0 ** (1 - shared), reason)
+
+
+def _out_of_reach(escape: EscapeTime) -> bool:
+    """Whether the slow rate has told a time that the time integrator would need too many steps for."""
+    return escape.engine != "time" and float(escape.log10_tau or 0) > AFFORDABLE
 
 
 def _slow_flow(problem: Problem, escape: EscapeTime, integral: str) -> Check | None:
@@ -390,13 +400,18 @@ def _slow_flow(problem: Problem, escape: EscapeTime, integral: str) -> Check | N
     try:
         leading = plateau(problem)
         with arithmetic.working():
-            largest = max(abs(float(evaluate(each, arithmetic))) for each in leading.amplitudes)
+            largest = max(abs(evaluate(each, arithmetic)).mid() for each in leading.amplitudes)
     except NoPlateau:
         return None
     if escape.tau is None or not largest < TRUSTED:
         return None
-    tolerance = max(min(0.05, 50 * largest), 10.0 ** (1 - (escape.digits or 0)))
-    reason = f"spares relax to {largest:.3g}; the error is up to 45 times that, as measured on a dozen problems"
+    last_digit = 10.0 ** (1 - (escape.digits or 0))
+    tolerance = max(last_digit, min(0.05, 50 * float(largest)))
+    reason = f"spares relax to {decimal(largest, 3)}; the error is up to 45 times that, as measured on a dozen problems"
+    if tolerance == last_digit:
+        reason += f", so below the {escape.digits} digits"
+    if _out_of_reach(escape):
+        reason += f"; it stands in for the time integrator, not run: over {AFFORDABLE} decades of tau take it too long"
     return _row("escape time", ("flow", escape.tau), ("slow-flow integral (M14)", integral), tolerance, reason)
 
 

@@ -4,6 +4,9 @@ plateaus   loss against gradient-flow time: the plateau, and the escape from it
 curse      escape time against memory: the flow, what theory says of it, and a network that was really trained
 landscape  the loss around the plateau with the flow's path on it
 
+Times are drawn as log10 tau, which is a float whatever tau is. Over memories of several decades that has decades of its
+own, and its axis is logarithmic again; drops of several decades are drawn as parts of the drop asked for.
+
 Colours are those of Okabe and Ito and the maps cividis and BrBG: colour-blind readers tell them apart.
 """
 
@@ -16,15 +19,15 @@ import mpmath
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from numerics.arithmetic import Array
 from numerics.dense_flow import DenseTrajectory
 from numerics.relaxed import gorge_floor, relaxed_drop
 from numerics.trajectory import Trajectory
 from theory.problem import Problem
-from verify.finding import decade, log10
-from verify.picture import Picture, decade_ticks, style
+from verify.finding import decade, log10, power_of_ten
+from verify.picture import Picture, decade_ticks, exponent_ticks, style, wide
 
 BLUE, ORANGE, GREEN, PINK, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#6b6b6b"
 GRID = 90  # points an axis of the landscape
@@ -59,30 +62,41 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory | DenseTrajectory
         axes = figure.subplots()
         shades = matplotlib.colormaps["cividis"](np.linspace(0.05, 0.8, max(len(paths), 2)))
         first, lowest = 0.0, 1.0
+        shares = wide(1 / float(path.escape.problem.drop) for path in paths)
         for label, path, colour in zip(labels, paths, shades, strict=False):
             tau, loss = path.log10_tau[1:], path.loss[1:] / path.initial_loss
-            table = zip(tau, loss, path.drop[1:], strict=True)
-            rows += [(label, f"{t:.9g}", f"{j:.15g}", f"{drop:.9g}") for t, j, drop in table]
+            table = zip(tau, loss, path.log10_drop[1:], strict=True)
+            rows += [(label, f"{t:.9g}", f"{j:.15g}", power_of_ten(drop)) for t, j, drop in table]
             if not len(tau):
                 continue
+            if shares:
+                loss = 1 - path.drop[1:] / float(path.escape.problem.drop)
             axes.plot(tau, loss, color=colour, label=label)
             escaped = path.escape.tau is not None
             axes.plot(tau[-1], loss[-1], "o" if escaped else "x", color=colour, markersize=7, clip_on=False)
             text = label if escaped else f"{label}: {path.escape.outcome.name}"
             named.append((float(tau[-1]), float(loss[-1]), text))
             first = min(first, float(tau[-1]) - 3)
-            lowest = min(lowest, 1 - float(path.escape.problem.drop) / path.initial_loss)
-        axes.set_xlim(left=min(max(first, -2.0), 0.0))
+            lowest = min(lowest, 0 if shares else 1 - float(path.escape.problem.drop) / path.initial_loss)
+        if far := wide(x for x, _, _ in named):
+            axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+        axes.set_xlim(left=0 if far else min(max(first, -2.0), 0.0))
         bottom, top = axes.get_ylim()
         bottom = min(bottom, lowest)
         axes.set_ylim(bottom - 0.14 * (top - bottom), top)
         _name_ends(axes, named)
-        decade_ticks(axes.xaxis, *axes.get_xlim())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.4g} %"))
+        if far:
+            exponent_ticks(axes.xaxis)
+        else:
+            decade_ticks(axes.xaxis, *axes.get_xlim())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.4g} %" if y > -1e-9 else ""))
         axes.set_xlabel("gradient-flow time τ = learning rate × steps")
-        axes.set_ylabel("loss J / J(0)")
+        axes.set_ylabel("part of the drop still missing" if shares else "loss J / J(0)")
         axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
-    caption = f"Loss along the gradient flow. Dots: it has fallen by the drop asked for.{story}"
+    caption = "Loss along the gradient flow. Dots: it has fallen by the drop asked for."
+    if shares:
+        caption = "What is missing of the drop asked for, along the gradient flow. Dots: nothing is."
+    caption += story
     if any(path.escape.tau is None for path in paths):
         caption += " Crosses: the flow ended short of that drop."
     ends = "; ".join(f"{label} at 10^{path.log10_tau[-1]:.2f}" for label, path in zip(labels, paths, strict=True))
@@ -92,16 +106,16 @@ def plateaus(labels: Sequence[str], paths: Sequence[Trajectory | DenseTrajectory
 
 def _name_ends(axes: Axes, named: list[tuple[float, float, str]]) -> None:
     """Labels below the ends of the curves, on two levels where they would touch; a legend where that is not enough."""
-    left, right = axes.get_xlim()
+    across = axes.transData - axes.transAxes  # 0 to 1, whatever the scale
     taken = [-np.inf, -np.inf]  # where the last label of each level ends
     placed = []
     for x, y, text in sorted(named):
-        half = 0.0055 * (len(text) + 1) * (right - left)
-        level = next((level for level in (0, 1) if x - half > taken[level]), None)
+        middle, half = across.transform((x, y))[0], 0.0055 * (len(text) + 1)
+        level = next((level for level in (0, 1) if middle - half > taken[level]), None)
         if level is None:
             axes.legend(loc="best", fontsize=9)
             return
-        taken[level] = x + half
+        taken[level] = middle + half
         placed.append((x, y, text, level))
     for x, y, text, level in placed:
         offset = (0, -9 - 13 * level)
@@ -122,6 +136,7 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
             return tuple(np.array(pairs).reshape(-1, 2).T)  # type: ignore[return-value]
 
         flow, bound, trained = series("flow"), series("lower_bound"), series("simulated")
+        far = wide(float(point.memory) for point in points) and wide(flow[1])
         drawn = [y for _, values in (flow, trained) for y in values] or [0.0, 1.0]
         low, high = floor(min(drawn) - 1.5), max(drawn) + 0.06 * (max(drawn) - min(drawn)) + 0.6
         if len(bound[0]):
@@ -139,10 +154,13 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
             error = [float(p.error or 0) / float(p.simulated or 1) / np.log(10) for p in shown]
             label = "network trained by gradient descent"
             axes.errorbar(*trained, yerr=error, fmt="s", color=BLACK, mfc="none", markersize=11, capsize=3, label=label)
-        axes.set_ylim(low, high)
-        if two_w0 is not None and len(flow[0]) > 1 and (span := flow[0][-1] - flow[0][0]) > 0:
-            _guide(axes, flow, float(two_w0), 0.3 * span)
-        decade_ticks(axes.yaxis, low, high)
+        if far:
+            _make_logarithmic(axes, flow, two_w0)
+        else:
+            axes.set_ylim(low, high)
+            if two_w0 is not None and len(flow[0]) > 1 and (span := flow[0][-1] - flow[0][0]) > 0:
+                _guide(axes, flow, float(two_w0), 0.3 * span)
+            decade_ticks(axes.yaxis, low, high)
         axes.set_xlabel(axis)
         axes.set_ylabel("escape time τ")
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
@@ -162,9 +180,32 @@ def curse(points: Sequence[CursePoint], *, two_w0: str | None = None, axis: str 
         "lower_bound": "Grey: proved; no trajectory escapes earlier.",
     }
     caption = " ".join(text for name, text in sentences.items() if any(getattr(point, name) for point in points))
+    if far:
+        caption += " Both axes are logarithmic, the vertical one twice: ten times the memory, ten times the decades."
     listed = "; ".join(f"{p.memory}: {p.flow or 'none'}" for p in points)
     alt = f"Escape time on a logarithmic axis against memory. Escape times of the flow by memory: {listed}."
     return Picture("curse", figure, columns, rows, caption, alt)
+
+
+def _make_logarithmic(axes: Axes, flow: tuple[Array, Array], two_w0: str | None) -> None:
+    """Logarithmic axes of L and of log10 tau, and tau ~ e^{2 w0 L} as a straight line of slope 1 below the flow."""
+    memory, times = flow
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(memory[0] / 1.5, memory[-1] * 1.5)
+    axes.set_ylim(max(1.0, times[0] / 5), times[-1] * 4)
+    if two_w0 is not None:
+        ends = np.array([memory[-1] / 100, memory[-1] / 3])
+        below = ends * float(two_w0) / np.log(10) / 3
+        axes.plot(ends, below, color=BLACK, linewidth=1)
+        text = f"τ ~ exp(2w₀L):  × {mpmath.nstr(mpmath.exp(two_w0), 3)} for each unit of memory"
+        axes.text(
+            ends[1], below[1] / 1.5, text, rotation=np.degrees(np.arctan(below[1] / 1.5 / ends[1])),
+            rotation_mode="anchor", transform_rotates_text=True, ha="right", va="top", fontsize=9.5,
+        )  # fmt: skip
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: decade(np.log10(x))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    exponent_ticks(axes.yaxis)
 
 
 def _guide(axes: Axes, flow: tuple[Array, Array], two_w0: float, length: float) -> None:

@@ -7,6 +7,7 @@ the sweep varies: its memory L, the horizon T or the parametrisation.
 import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from math import floor
 from typing import Any
 
 import mpmath
@@ -22,6 +23,7 @@ from verify.sweep import StudyResult, label
 
 LAG_PATH = re.compile(r"target\.terms\.(\d+)\.lag")
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+VAST = 300  # decades, of which a float has little more
 LAW_NAMES = {"coincided": "law of coincided units"}
 
 
@@ -85,6 +87,23 @@ def decade(n: float) -> str:
 def log10(value: str) -> float:
     """log10 of a positive decimal string of any size."""
     return float(mpmath.log10(mpmath.mpf(value)))
+
+
+def power_of_ten(logarithm: float, digits: int = 9) -> str:
+    """10^x as a decimal string, for any x; digits: significant ones, as many as a float has left of x at most.
+
+    >>> power_of_ten(-1.5), power_of_ten(-600000.25)
+    ('0.0316227766', '5.62341325e-600001')
+    """
+    if -300 < logarithm < 300:
+        return f"{10**logarithm:.{digits}g}"
+    whole = floor(logarithm)
+    return f"{10 ** (logarithm - whole):.{digits}g}e{whole}"
+
+
+def vast(value: str | None) -> bool:
+    """Whether a decimal string is too large for most programs, so that its logarithm is worth a line."""
+    return value is not None and log10(value) > VAST
 
 
 # ---- cells --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ labels, so 1e600000 is a number like any other.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from verify.finding import decade
 
@@ -32,6 +32,7 @@ STYLE: Any = {
     "svg.hashsalt": "memcurse",
     "pdf.compression": 6,
 }
+WIDE = 100.0  # times the smallest number on an axis that is linear in it
 NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -78,6 +79,22 @@ def style() -> Iterator[None]:
     """matplotlib with the settings of every picture, and with the caller's own again afterwards."""
     with matplotlib.rc_context(STYLE):
         yield
+
+
+def wide(values: Iterable[float]) -> bool:
+    """Whether numbers of 1 and more are so far apart that a linear axis shows but the largest.
+
+    >>> wide([8, 10, 40]), wide([20, 100, 10000])
+    (False, True)
+    """
+    found = list(values)
+    return bool(found) and max(found) >= WIDE * max(1.0, min(found))
+
+
+def exponent_ticks(axis: Any) -> None:
+    """10^n at the ticks n = 0, 1, 10, 100, ... of an axis that is logarithmic in n itself."""
+    axis.set_major_formatter(FuncFormatter(lambda n, _: decade(n)))
+    axis.set_minor_locator(NullLocator())
 
 
 def decade_ticks(axis: Any, low: float, high: float) -> None:

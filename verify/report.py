@@ -34,15 +34,17 @@ from verify.finding import (
     cell_name,
     common_two_w0,
     grouped,
+    log10,
     missing,
     sentences,
     shown,
     title,
+    vast,
     with_simulations,
 )
 from verify.mathml import mathml
 from verify.outbox import outbox
-from verify.picture import Picture
+from verify.picture import Picture, wide
 from verify.setting import lettered, parametrisations, setting, waits
 from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
@@ -184,10 +186,15 @@ def _story(cells: Sequence[CellResult]) -> str:
     """What the curves of the loss have in common, where there is a plateau."""
     if not waits(cells) or all(cell.escape is None or cell.escape.tau is None for cell in cells):
         return ""
-    steps = ": equal steps in memory shift the escape by equal distances" if len(by_memory(cells)) > 2 else ""
+    if wide(log10(cell.escape.tau) for cell in cells if cell.escape and cell.escape.tau):
+        scale = "logarithmic twice: ten times the memory, ten times the decades"
+    elif len(by_memory(cells)) > 2:
+        scale = "logarithmic: equal steps in memory shift the escape by equal distances"
+    else:
+        scale = "logarithmic"
     return (
         " On the plateau training looks finished, although one unit is still free to learn the distant memory; then "
-        f"the loss falls within a small part of the time it waited. Time is logarithmic{steps}."
+        f"the loss falls within a small part of the time it waited. Time is {scale}."
     )
 
 
@@ -231,6 +238,7 @@ def _page(
         "mathml": lambda one: mathml(one.left, one.right, one.relation),
         "shown": shown,
         "grouped": grouped,
+        "vast": vast,
         "below": partial(shown, rounding=ROUND_FLOOR),
     }
     return environment.from_string(source).render(

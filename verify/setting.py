@@ -14,7 +14,7 @@ from theory.exact import exact
 from theory.kernels import t
 from theory.parametrisation import IDENTITY, Parametrisation
 from theory.problem import Problem, Target
-from verify.finding import LAG_PATH, memory, plain, swept_lags
+from verify.finding import LAG_PATH, cell_name, memory, plain, shown, swept_lags
 from verify.mathml import mathml
 from verify.sweep import CellResult, StudyResult, label
 
@@ -59,7 +59,7 @@ def setting(result: StudyResult) -> dict[str, Any]:
     memories = [sp.Add(*(term.rho(t) for term in target.terms if term.input == k + 1)) for k in range(len(names))]
     return shown | {
         "rho": [mathml(sp.Function(name)(t), rho) for name, rho in zip(names, memories, strict=True)],
-        "drop": plain(problem.drop),
+        "drop": _drop(result.cells),
         "horizon": "" if horizon is sp.oo else "T" if horizon == HORIZON else f"T = {plain(horizon)}",
         "waits": waits(result.cells),
         "swept": _swept(result, target),
@@ -84,6 +84,15 @@ def _swept(result: StudyResult, target: Target) -> str:
             others.append(label({path: values}))
     told = f"The study takes {' and '.join(letters)}." if letters else ""
     return f"{told} It sweeps {' and '.join(others)}; shown is the first.".strip() if others else told
+
+
+def _drop(cells: Sequence[CellResult]) -> str:
+    """The drop asked for, or where it differs those of the first and the last cell."""
+    first, last = cells[0], cells[-1]
+    if len({cell.problem.drop for cell in cells}) == 1:
+        return plain(first.problem.drop)
+    ends = (f"{shown(str(sp.N(cell.problem.drop, 6)))} at {cell_name(cell)}" for cell in (first, last))
+    return " … ".join(ends)
 
 
 def waits(cells: Sequence[CellResult]) -> str:

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 
 from verify import terminal
 from verify.compare import Check
+from verify.finding import vast
 from verify.sampling import Simulated
 from verify.sweep import StudyResult, label
 
 
 def print_result(result: StudyResult) -> None:
     """A line a cell: the escape time, and what the plateau formulas say."""
-    columns = ("cell", "outcome", "escape time", "digits", "slow flow", "leading order", "lower bound")
+    times = {"escape time": "escape_time", "digits": "digits"}
+    if any(cell.escape and vast(cell.escape.tau) for cell in result.cells):
+        times["log10"] = "log10_escape_time"
+    columns = ("cell", "outcome", *times, "slow flow", "leading order", "lower bound")
     rows = []
     for cell in result.cells:
         found = cell.as_dict()
-        tau = found["escape_time"], found["digits"]
+        tau = [found.get(name) for name in times.values()]
         formulas = [terminal.short(found[name]) for name in ("slow_flow", "leading_order")]
         bound = terminal.short(found["lower_bound"], down=True)
         cost = (found["steps"], f"{found['seconds']:.2f}", found["arithmetic"])

@@ -74,6 +74,14 @@ def test_escape_prints_a_plain_table_to_a_pipe(quick, capsys):
     assert "15.0259" in rows[0] and rows[1].startswith("lag = 9")
 
 
+def test_times_beyond_a_float_are_printed_with_their_logarithm(tmp_path, capsys):
+    study = tmp_path / "far.toml"
+    study.write_text(QUICK.replace('"8", "9"', '"1000"').replace("0.05", "0.001"))
+    assert main(["escape", str(study), "--digits", "8"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert "log10" in head.split() and {"1.7695412e+597", "597.24786068"} <= set(row.split())
+
+
 def test_out_holds_the_same_json_the_store_and_nothing_else(quick, tmp_path, capsys):
     folder = tmp_path / "new" / "folder"
     assert main(["escape", quick, "--json", "--out", str(folder)]) == 0
@@ -173,7 +181,7 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
     assert "stationary" in capsys.readouterr().out
 
 
-SHIPPED = ["airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "spares"]
+SHIPPED = ["airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach", "spares"]
 
 
 def test_studies_are_listed(capsys):

@@ -156,6 +156,7 @@ SHIPPED = {  # what every cell must have, beside loss and gradient
     "dense": {"escape time", "order in eta", "loss at the start"},
     "finite-horizon": {"escape time", "order in dt"},
     "power-law": {"escape time", "order in dt"},
+    "reach": {"escape time"},
 }
 
 
@@ -184,6 +185,17 @@ def study_of(text, folder):
     path = folder / "mine.toml"
     path.write_text(text)
     return load(str(path))
+
+
+def test_where_the_time_integrator_is_out_of_reach_the_table_says_what_stands_in(tmp_path):
+    text = STUDY.replace('["8", "20"]', '["1000"]').replace("0.05", "0.001") + "[precision]\ndigits = 8\n"
+    study = study_of(text.replace("[simulate]\ndt = \"0.2\"\neta = \"0.04\"\nlevels = 3\n", ""), tmp_path)
+    result = run(study)
+    (row,) = named(checks(study, result, ()), "escape time", "slow-flow")
+    assert row.passed and "stands in for the time integrator, not run" in row.reason and row.tolerance == "1e-07"
+    cell = result.cells[0]
+    off = replace(cell, slow_flow=replace(cell.slow_flow, value=cell.slow_flow.value.replace("1.7695", "1.7696")))
+    assert not named(checks(study, replace(result, cells=(off,)), ()), "escape time", "slow-flow")[0].passed
 
 
 def test_the_parametrised_flow_is_what_training_in_v_does(tmp_path):

@@ -109,6 +109,43 @@ def test_curse_draws_escape_times_beyond_any_float():
     assert "3e600000" in picture.csv()
 
 
+def far(lag, drop):
+    return Problem(pair(lag).target, pair(lag).start, drop)
+
+
+@pytest.fixture(scope="module")
+def far_paths():
+    return [trajectory(pair("12")), trajectory(far("100", "0.01")), trajectory(far("10000", "1e-4"))]
+
+
+def test_memories_of_several_decades_have_logarithmic_axes(far_paths):
+    lags, labels = ("12", "100", "10000"), ["L = 12", "L = 100", "L = 10000"]
+    points = [figures.CursePoint(lag, path.escape.tau) for lag, path in zip(lags, far_paths, strict=True)]
+    picture = figures.curse(points, two_w0="1.4")
+    (axes,) = picture.figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log") and "ten times the decades" in picture.caption
+    flow = next(line for line in axes.get_lines() if line.get_label().startswith("gradient flow"))
+    assert flow.get_ydata() == pytest.approx([float(path.escape.log10_tau) for path in far_paths])
+    picture.figure.canvas.draw()
+    assert {"10¹⁰⁰", "10¹⁰⁰⁰"} <= {tick.get_text() for tick in axes.get_yticklabels()}
+    (guide,) = [text for text in axes.texts if "each unit of memory" in text.get_text()]
+    assert 25 < guide.get_rotation() < 65  # of a slope of 1 on these axes
+    plateaus = figures.plateaus(labels, far_paths)
+    (axes,) = plateaus.figure.axes
+    assert axes.get_xscale() == "symlog" and "still missing" in axes.get_ylabel() and axes.get_legend() is None
+    for label, path, line in zip(labels, far_paths, axes.get_lines()[::2], strict=True):
+        assert line.get_xdata()[-1] == path.log10_tau[-1] and abs(line.get_ydata()[-1]) < 1e-9
+        first = next(row for row in rows(plateaus) if row["cell"] == label)
+        mantissa, _, exponent = first["J(0) - loss"].partition("e")
+        assert np.log10(float(mantissa)) + int(exponent) == pytest.approx(path.log10_drop[1], abs=1e-6)
+    assert float(path.log10_drop[1]) < -6000
+    ElementTree.fromstring(plateaus.svg)
+
+
+def test_memories_of_one_decade_keep_linear_ones(pictures):
+    assert [picture.figure.axes[0].get_xscale() for picture in pictures.values()] == ["linear"] * 3
+
+
 def test_a_single_cell_and_one_without_escape_can_be_drawn():
     figures.curse([figures.CursePoint("8", "15.0")], two_w0="1.4").svg  # noqa: B018
     alone = trajectory(Problem(pair("8").target, LinearRNN([("1", "1")]), "0.05"))

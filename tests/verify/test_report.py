@@ -202,6 +202,7 @@ VARIANTS = {
     "coincided": TARGET.replace('"8"', '"14"')
     + '[start]\namplitudes = ["1/2", "1/2"]\nrates = ["1", "1.3"]\n'
     + REST.replace("0.05", "0.02"),
+    "far": TARGET + UNITS + '[escape]\nfraction = "1/2"\n[sweep]\n"target.terms.1.lag" = ["100", "10000"]\n',
 }
 SAID = {
     "horizon": (
@@ -216,6 +217,11 @@ SAID = {
     "expression": ("otherwise", "∫", "L = 8"),
     "power-law": ("H<sub>n</sub>(s, p)", "The study takes L = 6, 8.", "e<sup>2w₀</sup> = 4.06"),
     "coincided": ("<h3>Coincided start</h3>", "κ₂, κ₃", "first merge", "law of coincided units"),
+    "far": (
+        "fallen by 0.0120392 at L = 100 … 0.000115619 at L = 10000? The longer the memory",
+        "log₁₀ τ = 6067.351",
+        "2.244\u00a0×\u00a010⁶⁰⁶⁷",
+    ),
 }
 NOT_SAID = {
     "horizon": ("H<sub>n</sub>", "proved lower bound</th>"),
@@ -225,6 +231,7 @@ NOT_SAID = {
     "expression": ("M<sub>n</sub>", "H<sub>n</sub>"),
     "power-law": ("M<sub>n</sub>", "GaussianMoment", "PowerMoment"),
     "coincided": ("H<sub>n</sub>", "slow flow</th>", "proved lower bound</th>"),
+    "far": ("log₁₀ τ = 52",),
 }
 
 
