@@ -27,7 +27,7 @@ import sympy as sp
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
-from numerics.integrator import Integrator, StepFailed
+from numerics.integrator import CAREFUL, Integrator, StepFailed
 from numerics.run import Limits, Outcome, Run, run
 from numerics.slow_manifold import Piece, SlowManifold
 from theory.plateau import NoPlateau, plateau
@@ -96,7 +96,7 @@ def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits:
     here: of the same problem. Raises NoSlowRate where the first piece does not succeed.
     """
     free = here.decades > DISTINCT
-    waiting = (digits + 3 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
+    waiting = (digits + 1 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
     tau, y, steps = flow.arithmetic.number(0), flow.landscape.start, 0
     if waiting > 0:
         latest = sp.Integer(math.ceil(waiting))
@@ -138,7 +138,7 @@ class _Descent:
         limits = self.limits
         latest = None if limits.tau_max is None else evaluate(limits.tau_max, self.arithmetic)
         self.accepted, scale = steps, self.arithmetic.number(0)
-        h, last = self._rate(y) / 8, None
+        h, last, grow = self._first(y), None, GROW
         while True:
             tolerance = self._tolerance(tau, y, free)
             try:
@@ -146,7 +146,7 @@ class _Descent:
                 piece = self.manifold.piece(y, h, self.stages, tolerance / 100, free, last)
             except StepFailed:
                 self.rejected += 1
-                h = h / 4
+                h, grow = h / 2, CAREFUL
                 if free and h < SHORTEST * self._rate(y):
                     raise NoSlowRate("the rates are no smooth functions of the slow one at the start") from None
                 if h < SHORTEST * self._rate(y):
@@ -170,7 +170,8 @@ class _Descent:
                 return self._end(Outcome.escaped if escaped else Outcome.tau_max, tau, y)
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
             last = piece
-            h = h * min(GROW, max(SHRINK, factor))
+            h = h * min(grow, max(SHRINK, factor))
+            grow = min(GROW, grow * CAREFUL)
             self.cancellation = max(self.cancellation, self.landscape.cancellation(y))
             if latest is not None and tau > latest:
                 return self._end(Outcome.tau_max, tau, y)
@@ -185,6 +186,11 @@ class _Descent:
 
     def _rate(self, y: Array) -> Any:
         return self.landscape.units(y)[1][self.manifold.spare]
+
+    def _first(self, y: Array) -> Any:
+        """Length of a first piece: an eighth of the rate; with other spares within the scale 1/(2 L) of the signals."""
+        eighth = self._rate(y) / 8
+        return eighth if self.manifold.fast.all() else min(eighth, 1 / (4 * self.manifold.frame(y).lag.max(1)))
 
     def _shortened(self, y: Array, h: Any) -> Any:
         return min(h, FURTHEST * self._rate(y)).mid()
