@@ -8,8 +8,9 @@ serves where it applies and is the cheaper one: on long plateaus, and with sever
 result says which it was.
 
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. In time, float64 serves up to 12 digits where the start is on the fit and its signals fit the
-range; Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
+together until they do. In time, float64 serves up to 12 digits where the start is on the fit, its signals fit the range
+and there is one spare; extended precision (numerics/extended.py) up to 15 digits, several spares and signals beyond that
+range; Arb everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are
 those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
 merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
@@ -25,7 +26,8 @@ import sympy as sp
 from numerics.answer import Guarantee, context, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
-from numerics.flow import GradientFlow, fits_float64
+from numerics.extended import Extended
+from numerics.flow import GradientFlow, fits_extended, fits_float64
 from numerics.integrator import Integrator
 from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, Watch, run
 from numerics.slow_rate import Clock, NoSlowRate, clock, slow_run
@@ -35,12 +37,12 @@ from theory.exact import positive
 from theory.problem import Problem
 
 FEWEST_DIGITS, MOST_DIGITS = 5, 150
-FLOAT_DIGITS = 12  # float64 is asked for at most this many
+FLOAT_DIGITS, EXTENDED_DIGITS = 12, 15  # float64 and extended precision are asked for at most this many
 GUARD = 15  # working digits beyond those wanted
 PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/2th power of what is left
 HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
 MOST_FAINT = 300  # digits between J(0) and the drop
-ROUNDS = 4  # of tightening before fewer digits are reported
+ROUNDS = 5  # of tightening before fewer digits are reported
 MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
 STATE_DIGITS = 10  # of the state at the end of the slow rate
 BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
@@ -118,25 +120,62 @@ class EscapeTime:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run: digits aimed at, in float64 (`native`) or Arb, digits in reserve, whether a float64 twin serves."""
+    """How to run: digits aimed at; arithmetics to try, the first one first; digits in reserve; whether a twin serves."""
 
     digits: int
-    native: bool
+    arithmetics: tuple[Literal["float64", "extended", "arb"], ...]
     reserve: int
     twin: bool
 
     def prepare(self, problem: Problem, fine: bool) -> tuple[GradientFlow, Integrator]:
         """Flow and integrator of the coarse or the fine run; the end point is good to about tolerance^2."""
-        if self.native:
-            flow = GradientFlow(problem, Float64())
-            tolerance = min(max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-8), 1e-5)
-            return flow, Integrator(flow, 9, tolerance, 10.0 ** -(self.digits + 1), copies=flow.copies)
-        working: Arithmetic = Arb(self.digits + GUARD + self.reserve + (2 if fine else -1))
+        if self.last_resort:
+            working: Arithmetic = Arb(self.digits + GUARD + self.reserve + (2 if fine else -1))
+            tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
+            accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
+            stages = round(8 + 0.35 * self.digits)
+        else:
+            working = Float64() if self.arithmetics[0] == "float64" else Extended()
+            tolerance = min(max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-9), 1e-5)
+            accuracy = 10.0 ** -(self.digits + 1)
+            stages = 9 if self.digits <= FLOAT_DIGITS else 11
         flow = GradientFlow(problem, working)
-        twin = GradientFlow(problem, Float64()) if self.twin else None
-        tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
-        accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
-        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin, flow.copies)
+        twin = GradientFlow(problem, Float64()) if self.twin and working.name != "float64" else None
+        return flow, Integrator(flow, stages, tolerance, accuracy, twin, flow.copies)
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether it is Arb's turn."""
+        return self.arithmetics == ("arb",)
+
+    @property
+    def harmless(self) -> float:
+        """Digits that may cancel in the sums over units."""
+        spare = Extended.digits - self.digits if self.arithmetics[0] == "extended" else self.reserve / PRICE
+        return max(HARMLESS, spare)
+
+    def tightened(self) -> "Plan":
+        """What to try when two runs share too few digits, or one has failed: the next arithmetic, then more digits."""
+        if self.last_resort:
+            return replace(self, digits=self.digits + 3)
+        return replace(self, arithmetics=self.arithmetics[1:])
+
+    def with_reserve(self, cancelled: float) -> "Plan":
+        """What to try when so many digits have cancelled."""
+        if self.arithmetics[0] == "float64":
+            return self.tightened()
+        reserve = max(2 * self.reserve, math.ceil(1.2 * PRICE * cancelled))
+        return replace(self, arithmetics=("arb",), reserve=reserve, twin=False)
+
+
+def _plan(problem: Problem, digits: int, faint: int) -> Plan:
+    """The first plan for a problem whose drop is by `faint` digits smaller than its loss."""
+    on_fit = problem.off_the_fit is None
+    reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
+    ranged = on_fit and fits_float64(problem)
+    easy = ranged and reserve == 0 and digits <= FLOAT_DIGITS and len(problem.reference) - len(problem.pairing) < 2
+    wide = on_fit and reserve == 0 and digits <= EXTENDED_DIGITS and fits_extended(problem)
+    return Plan(digits, ("float64",) * easy + ("extended",) * wide + ("arb",), reserve, ranged)
 
 
 def escape_time(
@@ -187,19 +226,16 @@ def escape_time(
         outcome, setup = Outcome.unreachable, time.perf_counter() - began
         return EscapeTime(problem, outcome, outcome.value, None, None, "enclosed", "arb", 0, 0, 0.0, setup)
 
-    on_fit = problem.off_the_fit is None
-    ranged = on_fit and fits_float64(problem)
     faint = _faintness(problem)
     if faint > MOST_FAINT:
         setup = time.perf_counter() - began
         reason = f"the drop is 1e-{faint} of the loss; below 1e-{MOST_FAINT} of it nothing is resolved"
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
-    reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
-    plan = in_time = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
+    plan = in_time = _plan(problem, digits, faint)
     now = time.perf_counter()
     slow = None if watch and engine is None else _clock(problem, engine)
     if slow:
-        plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
+        plan = replace(plan, arithmetics=("arb",), reserve=plan.reserve + slow.reserve)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
     def go(fine: bool) -> Run:
@@ -211,7 +247,7 @@ def escape_time(
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
-        limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
+        limits = replace(limits, cancellation=plan.harmless)
         try:
             coarse = go(False)
             fine = go(True) if coarse.outcome is Outcome.escaped else coarse
@@ -221,10 +257,9 @@ def escape_time(
             slow, plan = None, in_time
             continue
         if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
-            reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
-            plan = Plan(plan.digits, False, reserve, False)
+            plan = plan.with_reserve(coarse.cancellation)
             continue
-        if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
+        if fine.outcome is not Outcome.escaped and (fine.outcome is not Outcome.failed or plan.last_resort):
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
             agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
@@ -233,8 +268,7 @@ def escape_time(
             if shared >= digits:
                 break
         attempt += 1
-        again = plan.native and attempt == 1 and fine.outcome is Outcome.escaped  # float64 gets a second chance
-        plan = Plan(digits + (2 if again else 3 * attempt), again, plan.reserve, plan.twin)
+        plan = plan.tightened()
     if best is None or shared < 1:  # the last attempt failed too, or two runs share nothing
         return _result(problem, replace(fine, outcome=Outcome.failed, reason=Outcome.failed.value), None, began, setup)
     return _result(problem, best, min(digits, shared), began, setup)
@@ -306,8 +340,10 @@ def _faintness(problem: Problem) -> int:
 
 def _shared_digits(x: Any, y: Any, most: int) -> int:
     """Leading digits in which two results agree, at most `most`."""
-    with flint.ctx.workprec(math.ceil((most + 10) * BITS_PER_DIGIT)):
-        difference, size = abs(flint.arb(x) - flint.arb(y)).mid(), abs(flint.arb(y))
+    arithmetic = Arb(most + 10)
+    with arithmetic.working():
+        x, y = arithmetic.array([x, y])
+        difference, size = abs(x - y).mid(), abs(y)
         if difference == 0:
             return most
         return min(most, math.floor(float((size / difference).log() / flint.arb(10).log())))
@@ -320,7 +356,7 @@ def _result(problem: Problem, last: Run, digits: int | None, began: float, setup
     with arithmetic.working():
         amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
     end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
-    name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
+    name = f"arb, {arithmetic.digits} digits" if arithmetic.name == "arb" else arithmetic.name
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected
