@@ -31,7 +31,7 @@ def context(digits: int) -> Any:
 
 
 def decimal(value: Any, digits: int) -> str:
-    """A float, longdouble or Arb midpoint to exactly `digits` significant digits; scientific where positional would mislead.
+    """A float, longdouble or Arb midpoint to `digits` significant digits; scientific where positional would mislead.
 
     >>> decimal(137.59583732, 6)
     '137.596'

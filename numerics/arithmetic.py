@@ -61,7 +61,7 @@ class Arithmetic(Protocol):
 
 
 def gaussian_moment(ratios: float, closed: Array, n: int, s: Any, lag: Any, width: Any) -> Array:
-    """The closed form where it is good, (A1) where it cancels; `ratios` as in `reduced_moment`, the rest as in theory."""
+    """The closed form where it is good, (A1) where it cancels; `ratios` sets its depth, the rest is as in theory."""
     largest = s.max() if isinstance(s, np.ndarray) else s  # a constant moment has a plain number
     if largest * width**2 - lag <= TAIL * width:
         return closed
@@ -88,7 +88,8 @@ class Float64:
         self.functions = {name: getattr(np, name) for name in ELEMENTARY} | {"power": np.power}
         self.functions |= {"atan": np.arctan, "acos": np.arccos}
         self.functions |= {"erf": scipy.special.erf, "erfc": scipy.special.erfc, "pi": lambda: np.pi, "where": np.where}
-        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0], "GaussianMoment": partial(gaussian_moment, RATIOS)}
+        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0]}
+        self.functions |= {"GaussianMoment": partial(gaussian_moment, RATIOS)}
         self.functions |= {"ExponentialMoment": float_moment, "DividedMoment": float_divided_moment}
 
     def number(self, exact: sp.Rational | int) -> np.float64:

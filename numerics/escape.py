@@ -8,11 +8,11 @@ serves where it applies and is the cheaper one: on long plateaus, and with sever
 result says which it was.
 
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. In time, float64 serves up to 12 digits where the start is on the fit, its signals fit the range
-and there is one spare; extended precision (numerics/extended.py) up to 15 digits, several spares and signals beyond that
-range; Arb everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are
-those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
-merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
+together until they do. In time and on the fit, float64 serves up to 12 digits where there is one spare and its signals
+fit the range; extended precision (numerics/extended.py) up to 15 digits, several spares and fainter signals; Arb
+everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are those
+wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units merge):
+a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
 
 import math
@@ -24,7 +24,7 @@ import flint
 import sympy as sp
 
 from numerics.answer import Guarantee, context, decimal
-from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
+from numerics.arithmetic import Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.extended import Extended
 from numerics.flow import GradientFlow, fits_extended, fits_float64
@@ -120,10 +120,10 @@ class EscapeTime:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run: digits aimed at; arithmetics to try, the first one first; digits in reserve; whether a twin serves."""
+    """How to run: digits aimed at, arithmetics to try in turn, digits in reserve, whether a float64 twin serves."""
 
     digits: int
-    arithmetics: tuple[Literal["float64", "extended", "arb"], ...]
+    arithmetics: tuple[str, ...]
     reserve: int
     twin: bool
 
@@ -155,16 +155,16 @@ class Plan:
         return max(HARMLESS, spare)
 
     def tightened(self) -> "Plan":
-        """What to try when two runs share too few digits, or one has failed: the next arithmetic, then more digits."""
+        """What to try when two runs share too few digits, or one has failed: the next arithmetic, and more digits."""
         if self.last_resort:
             return replace(self, digits=self.digits + 3)
-        return replace(self, arithmetics=self.arithmetics[1:])
+        return replace(self, digits=self.digits + 2, arithmetics=self.arithmetics[1:])
 
     def with_reserve(self, cancelled: float) -> "Plan":
         """What to try when so many digits have cancelled."""
         if self.arithmetics[0] == "float64":
-            return self.tightened()
-        reserve = max(2 * self.reserve, math.ceil(1.2 * PRICE * cancelled))
+            return replace(self, arithmetics=self.arithmetics[1:])
+        reserve = max(self.reserve + HARMLESS, math.ceil(1.2 * PRICE * cancelled))
         return replace(self, arithmetics=("arb",), reserve=reserve, twin=False)
 
 
@@ -233,9 +233,11 @@ def escape_time(
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
     plan = in_time = _plan(problem, digits, faint)
     now = time.perf_counter()
-    slow = None if watch and engine is None else _clock(problem, engine)
+    slow = None if watch and engine is None else _clock(problem, engine, plan)
     if slow:
         plan = replace(plan, arithmetics=("arb",), reserve=plan.reserve + slow.reserve)
+        if slow.cancelled > plan.harmless:
+            plan = plan.with_reserve(slow.cancelled)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
     def go(fine: bool) -> Run:
@@ -284,8 +286,11 @@ def check_limits(max_steps: object, max_seconds: object) -> None:
         raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
 
 
-def _clock(problem: Problem, engine: str | None) -> Clock | None:
-    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for."""
+def _clock(problem: Problem, engine: str | None, plan: Plan) -> Clock | None:
+    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for.
+
+    plan: that of the time integrator. Close spares are no obstacle to it where extended precision will do.
+    """
     if engine == "time" or (engine is None and not _worth_a_look(problem)):
         return None
     try:
@@ -294,7 +299,8 @@ def _clock(problem: Problem, engine: str | None) -> Clock | None:
         if engine == "slow":
             raise
         return None
-    return found if engine == "slow" or found.decades > MANY or found.slowest < BLUNT else None
+    blunt = found.slowest < BLUNT and not (plan.arithmetics[0] == "extended" and found.cancelled < plan.harmless)
+    return found if engine == "slow" or found.decades > MANY or blunt else None
 
 
 def _worth_a_look(problem: Problem) -> bool:

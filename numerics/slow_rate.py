@@ -53,13 +53,15 @@ class Clock:
 
     spare: the unit whose rate it is, the slowest spare. slowest: the slowest fast rate g, 1 / gradient-flow time.
     decades: log10 of g T, how many relaxations of the fast components the plateau lasts (R1). reserve: working digits
-    beyond the usual, for rates told apart in e^{-wL} and for fast components that are nearly dependent.
+    beyond the usual, for rates told apart in e^{-wL} and for fast components that are nearly dependent. cancelled:
+    digits that cancel in the sums over units where the fast components rest.
     """
 
     spare: int
     slowest: float
     decades: float
     reserve: int
+    cancelled: float
 
 
 def clock(problem: Problem) -> Clock:
@@ -86,7 +88,8 @@ def clock(problem: Problem) -> Clock:
         if not lasting > math.log10(LEAST):
             raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
         told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
-    return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)))
+        cancelled = flow.landscape.cancellation(rest)
+    return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)), cancelled)
 
 
 def slow_run(flow: GradientFlow, integrator: Integrator, limits: Limits, digits: float, here: Clock) -> Run:

@@ -16,6 +16,7 @@ import numpy as np
 from numerics.arithmetic import Arb, Arithmetic, Array, Float64
 from numerics.collocation import radau
 from numerics.escape import GUARD, EscapeTime, State, escape_time
+from numerics.extended import Extended
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator, Step
 from numerics.landscape import Landscape
@@ -78,8 +79,8 @@ def trajectory(problem: Problem, *, digits: int = 10, points: int = 400, **limit
     if escape.end and not steps and problem.off_the_fit is None and fits_float64(problem):
         flow = GradientFlow(problem, Float64())  # without an escape there is no finer run: repeat the coarse one
         run(flow, Integrator(flow, 9, 1e-6, 1e-12), Limits(max_steps=escape.steps + 10), watch)
-    native = bool(steps) and steps[0][1].before.dtype != object
-    arithmetic: Arithmetic = Float64() if native else Arb(digits + GUARD)
+    kind = steps[0][1].before.dtype.char if steps else "O"  # of numbers: d for double, g for longdouble, or objects
+    arithmetic: Arithmetic = Float64() if kind == "d" else Extended() if kind == "g" else Arb(digits + GUARD)
     landscape = Landscape(problem, arithmetic)
     with arithmetic.working():
         start = np.concatenate(_floats(landscape.units(landscape.start)))
@@ -124,8 +125,8 @@ def _row(end: State) -> Array:
 
 
 def _log10(tau: Any) -> float:
-    """log10 of a float or of a ball, whose exponent may be beyond float64."""
-    return float(np.log10(tau)) if isinstance(tau, float) else float(tau.log() / flint.arb(10).log())
+    """log10 of a float, a longdouble or a ball, whose exponents may be beyond float64."""
+    return float(tau.log() / flint.arb(10).log()) if isinstance(tau, flint.arb) else float(np.log10(tau))
 
 
 def _floats(units: tuple[Array, Array]) -> tuple[Array, Array]:
