@@ -136,7 +136,8 @@ class Plan:
             stages = round(8 + 0.35 * self.digits)
         else:
             working = Float64() if self.arithmetics[0] == "float64" else Extended()
-            tolerance = min(max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-9), 1e-5)
+            tolerance = max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-9)
+            tolerance = min(tolerance, 3e-6 if fine else 1e-5)
             accuracy = 10.0 ** -(self.digits + 1)
             stages = 9 if self.digits <= FLOAT_DIGITS else 11
         flow = GradientFlow(problem, working)
