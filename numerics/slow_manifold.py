@@ -20,8 +20,10 @@ exponential in closed form, 1/|G| = sum_k q_k P_k(2x - 1):
 I the modified Bessel function. The integrand is positive: nothing is amplified by tau.
 
 Newton's method solves (C4) at all nodes at once, residuals at working precision, factors in float64. With several
-spares U depends on v like the inverse of a nearly singular Gram matrix: the rows of each node are reduced at working
-precision first, and while v still moves much, U is made to follow it before the next step (F is nearly linear in U).
+spares U depends on v like the inverse of a nearly singular Gram matrix. The rows of each node are reduced at working
+precision first; and a change of v by x leaves an error of x^2 in F but of x^2 g^{-1} in U, g the slowest fast rate, so
+that Newton's method would converge only from closer than g. F is nearly linear in U: before every step U is made to
+follow v, and what is left to Newton's method is v on the manifold, which is as smooth as the problem.
 
 (C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
 """
@@ -275,7 +277,7 @@ class _Invariance:
     def solve(self, U: Array, unknown: Array, accuracy: float) -> Array:
         """Newton's method from U, in the unknown entries. Raises StepFailed."""
         several = not self.manifold.fast.all()
-        correct, previous = None, np.inf
+        correct, previous = None, np.inf  # with several spares a fresh Jacobian every time, as U has moved
         for count in range(MOST_ITERATIONS):
             if several and correct is None:
                 U = self._followed(U, unknown)
@@ -297,6 +299,7 @@ class _Invariance:
         raise StepFailed
 
     def _followed(self, U: Array, unknown: Array) -> Array:
+        """U where (C4) puts the fast components for the rates as they are: one step, linear as it nearly is."""
         residual, correct = self.newton(U, unknown & self.manifold.fast)
         return self.manifold.arithmetic.midpoint(U - correct(residual))
 

@@ -1,4 +1,4 @@
-"""Extended precision: its numbers and functions, what it leaves to others, and escape times that float64 cannot tell."""
+"""Extended precision: its numbers and functions, what it leaves to others, escape times that float64 cannot tell."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -53,7 +53,7 @@ def test_arrays_take_floats_their_own_rationals_and_balls():
 @settings(max_examples=60)
 @given(x=st.floats(-12, 12))
 def test_erfc_is_good_to_seventeen_digits(x):
-    """Relative to the larger of erfc x and erf |x| below 3/2, else to erfc x: float64 coefficients are wrong by 1e-16."""
+    """Relative to 1 below x = 3/2 and to erfc x beyond: coefficients rounded to float64 are wrong by 1e-16."""
     ctx = working(40, guard=0)
     found = erfc(np.array([x, 0.0]).astype(np.longdouble))[0]
     assert agree(found, ctx.erfc(x), 16.8, scale=1 if x < 1.5 else 0)
