@@ -1,1 +1,1 @@
-"""Digits: theory compiled to float64, mpmath and Arb, the integrator, escape times, widths and fits."""
+"""Digits: theory compiled to float64, longdouble, mpmath and Arb, the integrator, escape times, widths and fits."""

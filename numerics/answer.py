@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import flint
 import mpmath
+import numpy as np
 
 Guarantee = Literal["exact", "enclosed", "estimated", "sampled", "conjectured"]
 
@@ -30,7 +31,7 @@ def context(digits: int) -> Any:
 
 
 def decimal(value: Any, digits: int) -> str:
-    """A float or an Arb midpoint to exactly `digits` significant digits; scientific where positional would mislead.
+    """A float, longdouble or Arb midpoint to `digits` significant digits; scientific where positional would mislead.
 
     >>> decimal(137.59583732, 6)
     '137.596'
@@ -40,6 +41,6 @@ def decimal(value: Any, digits: int) -> str:
         mantissa, exponent = value.mid().man_exp()
         number = ctx.ldexp(ctx.mpf(int(mantissa)), int(exponent))
     else:
-        number = ctx.mpf(float(value))
+        number = ctx.mpf(str(value) if isinstance(value, np.longdouble) else float(value))
     text = str(ctx.nstr(number, digits, strip_zeros=False, min_fixed=-6, max_fixed=digits))
     return text.replace(".e", "e").removesuffix(".")

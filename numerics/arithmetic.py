@@ -4,7 +4,8 @@ Numbers live in numpy arrays: float64 natively, mpmath and Arb as arrays of obje
 and stages serves all three. An arithmetic knows how to make a number, its table of special functions, and how to
 compute inside its precision. mpmath is the reference, Arb the fast path.
 
-    m_n(z) = int_0^inf u^n e^{-zu - u^2/2} du ,   m_n / m_n-1 = n / (z + m_n+1 / m_n)  > 0                   (A1)
+    m_n(z) = int_0^inf u^n e^{-zu - u^2/2} du ,   m_n / m_n-1 = n / (z + m_n+1 / m_n)  > 0 ,
+                                                  m_0         = 1 / (z + m_1 / m_0)                          (A1)
 
 (A1), Laplace's continued fraction, replaces the closed form of a truncated Gaussian moment (theory/special.py) in
 float64 where that cancels, z = (s sigma^2 - L)/sigma > 3: every term is positive. Backward from a ratio 8 + 180/z terms
@@ -59,23 +60,23 @@ class Arithmetic(Protocol):
         """Inside it, operations run at this precision; outside, nothing has changed."""
 
 
-def _gaussian_moment(closed: Array, n: int, s: Any, lag: float, width: float) -> Array:
-    """The closed form where it is good, (A1) where it cancels; arguments as in theory.special."""
+def gaussian_moment(ratios: float, closed: Array, n: int, s: Any, lag: Any, width: Any) -> Array:
+    """The closed form where it is good, (A1) where it cancels; `ratios` sets its depth, the rest is as in theory."""
     largest = s.max() if isinstance(s, np.ndarray) else s  # a constant moment has a plain number
     if largest * width**2 - lag <= TAIL * width:
         return closed
     z = (s * width**2 - lag) / width
-    deep = np.maximum(z, TAIL)
-    nearest = float(np.min(z, where=z > TAIL, initial=np.inf))
-    tail, moment = np.zeros_like(deep), np.sqrt(np.pi / 2) * scipy.special.erfcx(deep / np.sqrt(2))
-    ratios = []
-    for order in range(8 + ceil(RATIOS / nearest), 0, -1):
-        tail = order / (deep + tail)
-        if order <= n:
-            ratios.append(tail)
-    for ratio in ratios:
-        moment = moment * ratio
+    moment = reduced_moment(ratios, n, np.maximum(z, TAIL))
     return np.where(z > TAIL, width ** (n + 1) * np.exp(-(lag**2) / (2 * width**2)) * moment, closed)
+
+
+def reduced_moment(ratios: float, n: int, z: Any) -> Any:
+    """m_n(z) of (A1), z > 0, float64 or longdouble; the continued fraction begins 8 + ratios/z deep."""
+    tail, moment = 0 * z, 1
+    for order in range(8 + ceil(ratios / float(np.min(z))), 0, -1):
+        tail = order / (z + tail)
+        moment = moment * tail if order <= n else moment
+    return moment / (z + tail)
 
 
 class Float64:
@@ -87,7 +88,8 @@ class Float64:
         self.functions = {name: getattr(np, name) for name in ELEMENTARY} | {"power": np.power}
         self.functions |= {"atan": np.arctan, "acos": np.arccos}
         self.functions |= {"erf": scipy.special.erf, "erfc": scipy.special.erfc, "pi": lambda: np.pi, "where": np.where}
-        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0], "GaussianMoment": _gaussian_moment}
+        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0]}
+        self.functions |= {"GaussianMoment": partial(gaussian_moment, RATIOS)}
         self.functions |= {"ExponentialMoment": float_moment, "DividedMoment": float_divided_moment}
 
     def number(self, exact: sp.Rational | int) -> np.float64:
@@ -209,7 +211,12 @@ class Arb:
         return flint.arb(flint.fmpq(int(exact.p), int(exact.q)))
 
     def array(self, values: Iterable[Any]) -> Array:
-        return _objects(flint.arb(v) if isinstance(v, float | flint.arb) else self.number(v) for v in values)
+        return _objects(self._number(v) for v in values)
+
+    def _number(self, value: Any) -> Any:
+        if isinstance(value, np.longdouble):
+            return flint.arb(str(value)).mid()
+        return flint.arb(value) if isinstance(value, float | flint.arb) else self.number(value)
 
     def midpoint(self, values: Any) -> Any:
         return self._midpoint(values)

@@ -8,10 +8,11 @@ serves where it applies and is the cheaper one: on long plateaus, and with sever
 result says which it was.
 
 Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. In time, float64 serves up to 12 digits where the start is on the fit and its signals fit the
-range; Arb everything else, with a float64 twin for the linear algebra where that is accurate enough. Working digits are
-those wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units
-merge): a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
+together until they do. In time and on the fit, float64 serves up to 12 digits where there is one spare and its signals
+fit the range; extended precision (numerics/extended.py) up to 15 digits, several spares and fainter signals; Arb
+everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are those
+wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units merge):
+a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
 """
 
 import math
@@ -23,9 +24,10 @@ import flint
 import sympy as sp
 
 from numerics.answer import Guarantee, context, decimal
-from numerics.arithmetic import BITS_PER_DIGIT, Arb, Arithmetic, Float64
+from numerics.arithmetic import Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
-from numerics.flow import GradientFlow, fits_float64
+from numerics.extended import Extended
+from numerics.flow import GradientFlow, fits_extended, fits_float64
 from numerics.integrator import Integrator
 from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, run
 from numerics.slow_rate import Clock, NoSlowRate, Watch, clock, slow_run
@@ -35,12 +37,12 @@ from theory.exact import positive
 from theory.problem import Problem
 
 FEWEST_DIGITS, MOST_DIGITS = 5, 150
-FLOAT_DIGITS = 12  # float64 is asked for at most this many
+FLOAT_DIGITS, EXTENDED_DIGITS = 12, 15  # float64 and extended precision are asked for at most this many
 GUARD = 15  # working digits beyond those wanted
 PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/2th power of what is left
 HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
 MOST_FAINT = 300  # digits between J(0) and the drop
-ROUNDS = 4  # of tightening before fewer digits are reported
+ROUNDS = 5  # of tightening before fewer digits are reported
 MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
 BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
 
@@ -116,25 +118,63 @@ class EscapeTime:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run: digits aimed at, in float64 (`native`) or Arb, digits in reserve, whether a float64 twin serves."""
+    """How to run: digits aimed at, arithmetics to try in turn, digits in reserve, whether a float64 twin serves."""
 
     digits: int
-    native: bool
+    arithmetics: tuple[str, ...]
     reserve: int
     twin: bool
 
     def prepare(self, problem: Problem, fine: bool) -> tuple[GradientFlow, Integrator]:
         """Flow and integrator of the coarse or the fine run; the end point is good to about tolerance^2."""
-        if self.native:
-            flow = GradientFlow(problem, Float64())
-            tolerance = min(max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-8), 1e-5)
-            return flow, Integrator(flow, 9, tolerance, 10.0 ** -(self.digits + 1), copies=flow.copies)
-        working: Arithmetic = Arb(self.digits + GUARD + self.reserve + (2 if fine else -1))
+        if self.last_resort:
+            working: Arithmetic = Arb(self.digits + GUARD + self.reserve + (2 if fine else -1))
+            tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
+            accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
+            stages = round(8 + 0.35 * self.digits)
+        else:
+            working = Float64() if self.arithmetics[0] == "float64" else Extended()
+            tolerance = max(10.0 ** -((self.digits + (1.5 if fine else 0.2)) / 2), 1e-9)
+            tolerance = min(tolerance, 3e-6 if fine else 1e-5)
+            accuracy = 10.0 ** -(self.digits + 1)
+            stages = 9 if self.digits <= FLOAT_DIGITS else 11
         flow = GradientFlow(problem, working)
-        twin = GradientFlow(problem, Float64()) if self.twin else None
-        tolerance = min(10.0 ** -((self.digits + (2.0 if fine else 0.7)) / 2), 1e-9 if fine else 1e-8)
-        accuracy = max(10.0 ** -(self.digits + 3 + self.reserve), 1e-300)
-        return flow, Integrator(flow, round(8 + 0.35 * self.digits), tolerance, accuracy, twin, flow.copies)
+        twin = GradientFlow(problem, Float64()) if self.twin and working.name != "float64" else None
+        return flow, Integrator(flow, stages, tolerance, accuracy, twin, flow.copies)
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether it is Arb's turn."""
+        return self.arithmetics == ("arb",)
+
+    @property
+    def harmless(self) -> float:
+        """Digits that may cancel in the sums over units."""
+        spare = Extended.digits - self.digits if self.arithmetics[0] == "extended" else self.reserve / PRICE
+        return max(HARMLESS, spare)
+
+    def tightened(self) -> "Plan":
+        """What to try when two runs share too few digits, or one has failed: the next arithmetic, and more digits."""
+        if self.last_resort:
+            return replace(self, digits=self.digits + 3)
+        return replace(self, digits=self.digits + 2, arithmetics=self.arithmetics[1:])
+
+    def with_reserve(self, cancelled: float) -> "Plan":
+        """What to try when so many digits have cancelled."""
+        if self.arithmetics[0] == "float64":
+            return replace(self, arithmetics=self.arithmetics[1:])
+        reserve = max(self.reserve + HARMLESS, math.ceil(1.2 * PRICE * cancelled))
+        return replace(self, arithmetics=("arb",), reserve=reserve, twin=False)
+
+
+def _plan(problem: Problem, digits: int, faint: int) -> Plan:
+    """The first plan for a problem whose drop is by `faint` digits smaller than its loss."""
+    on_fit = problem.off_the_fit is None
+    reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
+    ranged = on_fit and fits_float64(problem)
+    easy = ranged and reserve == 0 and digits <= FLOAT_DIGITS and len(problem.reference) - len(problem.pairing) < 2
+    wide = on_fit and reserve == 0 and digits <= EXTENDED_DIGITS and fits_extended(problem)
+    return Plan(digits, ("float64",) * easy + ("extended",) * wide + ("arb",), reserve, ranged)
 
 
 def escape_time(
@@ -183,19 +223,18 @@ def escape_time(
         outcome, setup = Outcome.unreachable, time.perf_counter() - began
         return EscapeTime(problem, outcome, outcome.value, None, None, "enclosed", "arb", 0, 0, 0.0, setup)
 
-    on_fit = problem.off_the_fit is None
-    ranged = on_fit and fits_float64(problem)
     faint = _faintness(problem)
     if faint > MOST_FAINT:
         setup = time.perf_counter() - began
         reason = f"the drop is 1e-{faint} of the loss; below 1e-{MOST_FAINT} of it nothing is resolved"
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
-    reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
-    plan = in_time = Plan(digits, ranged and digits <= FLOAT_DIGITS and reserve == 0, reserve, ranged)
+    plan = in_time = _plan(problem, digits, faint)
     now = time.perf_counter()
-    slow = _clock(problem, engine)
+    slow = _clock(problem, engine, plan)
     if slow:
-        plan = replace(plan, native=False, reserve=plan.reserve + slow.reserve)
+        plan = replace(plan, arithmetics=("arb",), reserve=plan.reserve + slow.reserve)
+        if slow.cancelled > plan.harmless:
+            plan = plan.with_reserve(slow.cancelled)
     setup, shared, attempt, best = time.perf_counter() - now, -1, 0, None
 
     def go(fine: bool, watch: Watch | None = None) -> Run:
@@ -207,7 +246,7 @@ def escape_time(
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
-        limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
+        limits = replace(limits, cancellation=plan.harmless)
         try:
             coarse = go(False)
             fine = go(True, watch) if coarse.outcome is Outcome.escaped else coarse
@@ -217,10 +256,9 @@ def escape_time(
             slow, plan = None, in_time
             continue
         if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
-            reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
-            plan = Plan(plan.digits, False, reserve, False)
+            plan = plan.with_reserve(coarse.cancellation)
             continue
-        if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
+        if fine.outcome is not Outcome.escaped and (fine.outcome is not Outcome.failed or plan.last_resort):
             if watch and fine is coarse:  # once more, as far as it went
                 stopped = coarse.outcome is Outcome.stopped
                 limits = replace(limits, deadline=math.inf, max_steps=coarse.accepted if stopped else max_steps)
@@ -234,8 +272,7 @@ def escape_time(
             if shared >= digits:
                 break
         attempt += 1
-        again = plan.native and attempt == 1 and fine.outcome is Outcome.escaped  # float64 gets a second chance
-        plan = Plan(digits + (2 if again else 3 * attempt), again, plan.reserve, plan.twin)
+        plan = plan.tightened()
     if best is None or shared < 1:  # the last attempt failed too, or two runs share nothing
         return _result(problem, replace(fine, outcome=Outcome.failed, reason=Outcome.failed.value), None, began, setup)
     return _result(problem, best, min(digits, shared), began, setup)
@@ -251,8 +288,11 @@ def check_limits(max_steps: object, max_seconds: object) -> None:
         raise ValueError(f"max_seconds must be > 0, got {max_seconds!r}; leave it out for no limit")
 
 
-def _clock(problem: Problem, engine: str | None) -> Clock | None:
-    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for."""
+def _clock(problem: Problem, engine: str | None, plan: Plan) -> Clock | None:
+    """The slow rate that is to tell the time, or None for the time integrator. Raises NoSlowRate if asked for.
+
+    plan: that of the time integrator. Close spares are no obstacle to it where extended precision will do.
+    """
     if engine == "time" or (engine is None and not _worth_a_look(problem)):
         return None
     try:
@@ -261,7 +301,8 @@ def _clock(problem: Problem, engine: str | None) -> Clock | None:
         if engine == "slow":
             raise
         return None
-    return found if engine == "slow" or found.decades > MANY or found.slowest < BLUNT else None
+    blunt = found.slowest < BLUNT and not (plan.arithmetics[0] == "extended" and found.cancelled < plan.harmless)
+    return found if engine == "slow" or found.decades > MANY or blunt else None
 
 
 def _worth_a_look(problem: Problem) -> bool:
@@ -307,8 +348,10 @@ def _faintness(problem: Problem) -> int:
 
 def _shared_digits(x: Any, y: Any, most: int) -> int:
     """Leading digits in which two results agree, at most `most`."""
-    with flint.ctx.workprec(math.ceil((most + 10) * BITS_PER_DIGIT)):
-        difference, size = abs(flint.arb(x) - flint.arb(y)).mid(), abs(flint.arb(y))
+    arithmetic = Arb(most + 10)
+    with arithmetic.working():
+        x, y = arithmetic.array([x, y])
+        difference, size = abs(x - y).mid(), abs(y)
         if difference == 0:
             return most
         return min(most, math.floor(float((size / difference).log() / flint.arb(10).log())))
@@ -320,7 +363,7 @@ def _result(problem: Problem, last: Run, digits: int | None, began: float, setup
     with arithmetic.working():
         amplitudes, rates = (tuple(decimal(x, shown) for x in units) for units in last.flow.landscape.units(last.state))
     end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
-    name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
+    name = f"arb, {arithmetic.digits} digits" if arithmetic.name == "arb" else arithmetic.name
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected

@@ -22,11 +22,13 @@ import sympy as sp
 
 from numerics.arithmetic import Arb, Arithmetic, Array, Float64
 from numerics.compiling import bind, evaluate
+from numerics.extended import serves
 from numerics.integrator import StepFailed
 from numerics.landscape import Landscape
 from theory.problem import Problem
 
 SMALLEST = flint.arb(10) ** -280  # leaves room for products of signals and tolerances above 1e-308
+SMALLEST_EXTENDED = flint.arb(10) ** -4800  # and above 1e-4932
 ACROSS = 1e-9  # how far, relatively, roundoff may carry a rate across the end of the range of phi
 LOST = 1e-14  # relative error of g in float64 beyond which 12 digits of the escape time are not safe
 
@@ -99,14 +101,23 @@ def _copies(problem: Problem) -> tuple[tuple[int, int], ...]:
 
 def fits_float64(problem: Problem) -> bool:
     """Whether the signals at the start and on its plateau, and the metric there, are within the reach of float64."""
+    return _in_range(problem, SMALLEST) and _metric_error(problem) < LOST
+
+
+def fits_extended(problem: Problem) -> bool:
+    """The same for extended precision (numerics/extended.py), and whether it is to be had and knows the functions."""
+    return serves(problem) and _in_range(problem, SMALLEST_EXTENDED) and _metric_error(problem) < 1000 * LOST
+
+
+def _in_range(problem: Problem, smallest: flint.arb) -> bool:
     arithmetic = Arb(20)
     with arithmetic.working():
         for unit, (_, rate) in enumerate(problem.start.units):
             signal = abs(evaluate(sp.sympify(problem.bump_transform(rate)), arithmetic))
             power = 1 if unit in problem.pairing else 2
-            if signal != 0 and not signal**power > SMALLEST:
+            if signal != 0 and not signal**power > smallest:
                 return False
-    return _metric_error(problem) < LOST
+    return True
 
 
 def _metric_error(problem: Problem) -> float:

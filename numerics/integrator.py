@@ -15,6 +15,7 @@ over the step contracts only like h/(time left) and fails on a plateau. What mak
 - Tolerances are relative to each component's own size, max(|y_i|, max_j |Z_ji|): the small ones carry the memory.
 - The error estimate is the tail of the Legendre series of the step's polynomial (C2), of order s. The end point has
   order 2s - 1, so the tolerance on the estimate is about the square root of the accuracy wanted.
+- On a plateau every step is like the last one on a smaller scale: what its first guess missed, the next will miss.
 - Steps are predicted from the last two errors, Gustafsson's predictive controller for implicit methods (ACM TOMS 20
   (1994) 496, cited second-hand; his idea, our constants).
 - The dense output has stage order only; an event is located by repeating the step with another h.
@@ -32,10 +33,12 @@ from numerics.collocation import Method, radau
 
 MOST_ITERATIONS = 12
 SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0  # of the step-size controller
+REST, LEAP = 1e-7, 30.0  # an error, in tolerances, that is roundoff, and the growth after such a step
 CAREFUL = 1.25  # growth after a step at which Newton's method failed; allowed to recover by as much at every step
 TINY = 1e-6  # part of a step in which its polynomial is nothing but roundoff
+EARLY = 100.0  # times the square of a first correction: what the next one would be at most, for a good first guess
 POOR = 1e-3  # a correction that contracts less than this wants better factors
-LONGEST = 1e290  # of a step in float64
+LONGEST = {"float64": 10**290, "extended": 10**4800}  # step in an arithmetic of bounded range
 FLOAT = Float64()
 
 
@@ -120,6 +123,7 @@ class Integrator:
             self._tail = self.arithmetic.linear(_reshaped(self.arithmetic, self.method.tail))
         self._float_derivative = self.method.derivative.astype(float)
         self.native = self.arithmetic.name == "float64"
+        self._longest = LONGEST.get(self.arithmetic.name) and self.arithmetic.number(LONGEST[self.arithmetic.name])
         self._copies = copies
         self.accepted = self.rejected = self.iterations = 0
         self._resting, self._rest = 0, 4  # steps without float64 factors, and how many they will be the next time
@@ -175,7 +179,7 @@ class Integrator:
             size = _relative(correction, factors.columns, y)
             if not size < 1e8 or (count > 4 and size > 0.1):
                 break
-            quadratic = size * (size / previous) ** 2 if previous < np.inf else np.inf
+            quadratic = size * (size / previous) ** 2 if previous < np.inf else EARLY * size**2
             if min(size, quadratic) < accuracy or (size < 1e-10 and size > previous / 4):
                 return Z, factors, size  # the next correction would be below accuracy, or this one is roundoff
             previous = size
@@ -217,17 +221,21 @@ class Integrator:
     def steps(self, y: Array, h: float) -> Iterator[Step]:
         """Accepted steps from y on, for ever; h is the first step size to try. The consumer decides when to stop.
 
-        Raises StepFailed when the step size has shrunk below 1e-30 of its last good value, or float64 keeps failing.
+        Raises StepFailed when the step size has shrunk below 1e-30 of its last good value, or an arithmetic of bounded
+        range keeps failing.
         """
         h = self._time(h)
         smallest = h * 1e-30
         last: Step | None = None
         grow = GROW
+        missed: Array | float = 0.0  # of Z by the last prediction, in units of that
         while True:
-            if self.native and (self.rejected > 30 + self.accepted / 5 or h > LONGEST):
-                raise StepFailed  # roundoff rules, or a rest that float64 cannot tell; more digits are needed
+            if self._longest and (self.rejected > 30 + self.accepted / 5 or h > self._longest):
+                raise StepFailed  # roundoff rules, or a rest that it cannot tell; more digits are needed
             try:
-                step = self.step(y, h, self._predict(last, h, y))
+                predicted = self._predict(last, h, y)
+                unit = abs(predicted).max(axis=0)
+                step = self.step(y, h, predicted + missed * unit)
                 if not isfinite(step.error):
                     raise StepFailed
             except StepFailed:
@@ -246,9 +254,11 @@ class Integrator:
                 trend = float(step.h / last.h) * (last.error / step.error) ** (1 / self.method.stages)
                 factor = min(factor, factor * max(trend, SHRINK))
             self.accepted += 1
+            missed = (self._guess(step.stages) - predicted) / np.where(unit == 0, 1, unit) if last is not None else 0.0
             yield step
             last, y = step, step.after
-            h = step.h * min(grow, max(SHRINK, factor))
+            at_rest = self._longest and ratio < REST and grow == GROW  # roundoff says nothing of longer steps
+            h = step.h * (LEAP if at_rest else min(grow, max(SHRINK, factor)))
             grow = min(GROW, grow * CAREFUL)
             smallest = h * 1e-30
 

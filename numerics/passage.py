@@ -32,6 +32,7 @@ import sympy as sp
 
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.collocation import radau
+from numerics.extended import Extended
 from numerics.integrator import Step
 from numerics.landscape import Landscape
 from numerics.slow_manifold import Piece, elapsed
@@ -140,11 +141,17 @@ class Reader:
             return np.array([log10(_drop(landscape, state)) for state in states])
 
     def _landscape(self, states: Array) -> Landscape:
-        return self._native if states.dtype == float else self._balls
+        if states.dtype == object:
+            return self._balls
+        return self._native if states.dtype == float else self._extended
 
     @cached_property
     def _native(self) -> Landscape:
         return Landscape(self.problem, Float64())
+
+    @cached_property
+    def _extended(self) -> Landscape:
+        return Landscape(self.problem, Extended())
 
     @cached_property
     def _balls(self) -> Landscape:
@@ -166,8 +173,8 @@ def _drop(landscape: Landscape, y: Array) -> Any:
 
 
 def log10(value: Any) -> float:
-    """log10 of a float or of a ball, whose exponent may be beyond float64; -inf for 0, nan for less."""
+    """log10 of a float, a longdouble or a ball, whose exponent may be beyond float64; -inf for 0, nan for less."""
     if isinstance(value, flint.arb):
         value = value.mid()
         return float(value.log() / flint.arb(10).log()) if value > 0 else log10(float(value))
-    return math.log10(value) if value > 0 else (-math.inf if value == 0 else math.nan)
+    return float(np.log10(value)) if value > 0 else (-math.inf if value == 0 else math.nan)

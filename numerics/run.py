@@ -149,18 +149,15 @@ class Clock:
     """Gradient-flow time as a sum of steps of very different size, without loss."""
 
     def __init__(self, arithmetic: Any) -> None:
-        self.steps: list[float] = []
-        self.exact = arithmetic.name != "float64"
-        self.tau = arithmetic.number(0)
-        self.arithmetic = arithmetic
+        self.midpoint = arithmetic.midpoint
+        self.tau = self.rounded = arithmetic.number(0)
 
     def advance(self, h: Any) -> None:
-        """Add one step."""
-        if self.exact:
-            self.tau = self.arithmetic.midpoint(self.tau + h)
-        else:
-            self.steps.append(h)
-            self.tau = math.fsum(self.steps)
+        """Add one step, and what rounding left of the steps before: compensated summation."""
+        step = h + self.rounded
+        tau = self.midpoint(self.tau + step)
+        self.rounded = self.midpoint(step - (tau - self.tau))
+        self.tau = tau
 
 
 def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any) -> tuple[Any, Array]:

@@ -20,8 +20,10 @@ exponential in closed form, 1/|G| = sum_k q_k P_k(2x - 1):
 I the modified Bessel function. The integrand is positive: nothing is amplified by tau.
 
 Newton's method solves (C4) at all nodes at once, residuals at working precision, factors in float64. With several
-spares U depends on v like the inverse of a nearly singular Gram matrix: the rows of each node are reduced at working
-precision first, and while v still moves much, U is made to follow it before the next step (F is nearly linear in U).
+spares U depends on v like the inverse of a nearly singular Gram matrix. The rows of each node are reduced at working
+precision first; and a change of v by x leaves an error of x^2 in F but of x^2 g^{-1} in U, g the slowest fast rate, so
+that Newton's method would converge only from closer than g. F is nearly linear in U: before every step U is made to
+follow v, and what is left to Newton's method is v on the manifold, which is as smooth as the problem.
 
 (C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
 """
@@ -240,9 +242,10 @@ class _Invariance:
         local = inner - (factor * transport)[:, :, None] * dG[:, None, :]
         np.einsum("iaa->ia", local)[...] += weight * np.where(manifold.fast, self.frame.lag, 0)
         reduce = arithmetic.midpoint(np.array([self._reduction(block) for block in local]))
+        reduced = [arithmetic.linear(rows) for rows in reduce]
         columns = abs(U).max(axis=0)
         columns = np.where(columns == 0, 1, columns)
-        blocks = (_products(reduce, local) * columns).astype(float)
+        blocks = (_mapped(reduced, local) * columns).astype(float)
         carried = (reduce * weight[:, None, :] * columns / self.h).astype(float)
         with np.errstate(over="ignore", invalid="ignore"):  # of a guess that leads nowhere; told below
             full = carried[:, :, None, :] * self.D.astype(float)[:, None, :, None]  # - weight d/dw, and D is -h d/dw
@@ -255,7 +258,7 @@ class _Invariance:
         solve = FLOAT.solver(square / largest[:, None])
 
         def correction(residual: Array) -> Array:
-            right = arithmetic.midpoint(_products(reduce, residual[:, :, None]).ravel()[flat])
+            right = arithmetic.midpoint(_mapped(reduced, residual[:, :, None]).ravel()[flat])
             unit = abs(right).max()
             change = np.zeros(U.size, dtype=object)
             if unit != 0:
@@ -266,16 +269,20 @@ class _Invariance:
 
     def _reduction(self, block: Array) -> Array:
         """What the rows of a node are multiplied by, from its block of the Jacobian."""
-        u = self.manifold.fast.sum()
-        reduction = self.manifold.arithmetic.array(np.eye(len(block)).ravel()).reshape(block.shape)
-        reduction[:u, :u] = self.manifold.arithmetic.inverse(block[:u, :u])
-        reduction[u:, :u] = -(block[u:, :u] @ reduction[:u, :u])
+        u, arithmetic = self.manifold.fast.sum(), self.manifold.arithmetic
+        reduction = arithmetic.array(np.eye(len(block)).ravel()).reshape(block.shape)
+        reduction[:u, :u] = arithmetic.inverse(block[:u, :u])
+        if u < len(block):
+            reduction[u:, :u] = -arithmetic.linear(block[u:, :u])(reduction[:u, :u])
         return reduction
 
     def solve(self, U: Array, unknown: Array, accuracy: float) -> Array:
         """Newton's method from U, in the unknown entries. Raises StepFailed."""
-        correct, previous = None, np.inf
+        several = not self.manifold.fast.all()
+        correct, previous = None, np.inf  # with several spares a fresh Jacobian every time, as U has moved
         for count in range(MOST_ITERATIONS):
+            if several and correct is None:
+                U = self._followed(U, unknown)
             if fresh := correct is None:
                 residual, correct = self.newton(U, unknown)
             else:
@@ -288,18 +295,20 @@ class _Invariance:
                 return U
             if not size < 1e12 or (fresh and count > 3 and size > previous / 2):
                 raise StepFailed
-            if size > POOR and not self.manifold.fast.all():  # F is nearly linear in U, but sensitive to v: U follows
-                residual, follow = self.newton(U, unknown & self.manifold.fast)
-                U = self.manifold.arithmetic.midpoint(U - follow(residual))
-            if size > POOR * min(previous, 1.0):
+            if several or size > POOR * min(previous, 1.0):
                 correct = None
             previous = size
         raise StepFailed
 
+    def _followed(self, U: Array, unknown: Array) -> Array:
+        """U where (C4) puts the fast components for the rates as they are: one step, linear as it nearly is."""
+        residual, correct = self.newton(U, unknown & self.manifold.fast)
+        return self.manifold.arithmetic.midpoint(U - correct(residual))
 
-def _products(left: Array, right: Array) -> Array:
-    """Matrix products node by node."""
-    return np.array([a @ b for a, b in zip(left, right, strict=True)])
+
+def _mapped(maps: list[Callable[[Array], Array]], matrices: Array) -> Array:
+    """A linear map of its own for every node, applied to the matrix of that node."""
+    return np.array([apply(matrix) for apply, matrix in zip(maps, matrices, strict=True)])
 
 
 def elapsed(frame: Frame, h: Any, slowness: Array) -> Any:

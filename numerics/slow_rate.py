@@ -28,7 +28,7 @@ import sympy as sp
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
-from numerics.integrator import Integrator, Step, StepFailed
+from numerics.integrator import CAREFUL, Integrator, Step, StepFailed
 from numerics.run import Limits, Outcome, Run, run
 from numerics.slow_manifold import Piece, SlowManifold
 from theory.plateau import NoPlateau, plateau
@@ -56,13 +56,15 @@ class Clock:
 
     spare: the unit whose rate it is, the slowest spare. slowest: the slowest fast rate g, 1 / gradient-flow time.
     decades: log10 of g T, how many relaxations of the fast components the plateau lasts (R1). reserve: working digits
-    beyond the usual, for rates told apart in e^{-wL} and for fast components that are nearly dependent.
+    beyond the usual, for rates told apart in e^{-wL} and for fast components that are nearly dependent. cancelled:
+    digits that cancel in the sums over units where the fast components rest.
     """
 
     spare: int
     slowest: float
     decades: float
     reserve: int
+    cancelled: float
 
 
 def clock(problem: Problem) -> Clock:
@@ -89,7 +91,8 @@ def clock(problem: Problem) -> Clock:
         if not lasting > math.log10(LEAST):
             raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
         told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
-    return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)))
+        cancelled = flow.landscape.cancellation(rest)
+    return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)), cancelled)
 
 
 def slow_run(
@@ -107,7 +110,7 @@ def slow_run(
     Raises NoSlowRate where the first piece does not succeed.
     """
     free = here.decades > DISTINCT
-    waiting = (digits + 3 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
+    waiting = (digits + 1 - (here.decades if free else 0)) * math.log(10) / here.slowest  # (R1)
     if watch:
         waiting = max(waiting, SETTLED * math.log(10) / here.slowest)
     tau, y, steps = flow.arithmetic.number(0), flow.landscape.start, 0
@@ -154,7 +157,7 @@ class _Descent:
         limits = self.limits
         latest = None if limits.tau_max is None else evaluate(limits.tau_max, self.arithmetic)
         self.accepted, scale = steps, self.arithmetic.number(0)
-        h, last = self._rate(y) / 8, None
+        h, last, grow = self._first(y), None, GROW
         while True:
             tolerance = self._tolerance(tau, y, free)
             try:
@@ -162,7 +165,7 @@ class _Descent:
                 piece = self._piece(y, h, tolerance, free, last)
             except StepFailed:
                 self.rejected += 1
-                h = h / 4
+                h, grow = h / 2, CAREFUL
                 if free and h < SHORTEST * self._rate(y):
                     raise NoSlowRate("the rates are no smooth functions of the slow one at the start") from None
                 if h < SHORTEST * self._rate(y):
@@ -190,7 +193,8 @@ class _Descent:
                 return self._end(Outcome.escaped if latest is None or tau <= latest else Outcome.tau_max, tau, end)
             tau, y, scale, free = self.arithmetic.midpoint(tau + piece.duration), piece.after, piece.duration, False
             last = piece
-            h = h * min(GROW, max(SHRINK, factor))
+            h = h * min(grow, max(SHRINK, factor))
+            grow = min(GROW, grow * CAREFUL)
             self.cancellation = max(self.cancellation, self.landscape.cancellation(y))
             if latest is not None and tau > latest:
                 return self._end(Outcome.tau_max, tau, y)
@@ -205,6 +209,11 @@ class _Descent:
 
     def _rate(self, y: Array) -> Any:
         return self.landscape.units(y)[1][self.manifold.spare]
+
+    def _first(self, y: Array) -> Any:
+        """Length of a first piece: an eighth of the rate; with other spares within the scale 1/(2 L) of the signals."""
+        eighth = self._rate(y) / 8
+        return eighth if self.manifold.fast.all() else min(eighth, 1 / (4 * self.manifold.frame(y).lag.max(1)))
 
     def _shortened(self, y: Array, h: Any) -> Any:
         return min(h, FURTHEST * self._rate(y)).mid()

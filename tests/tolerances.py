@@ -1,4 +1,4 @@
-"""Comparing numbers of every kind that memcurse makes: rationals, SymPy, float64, mpmath, Arb balls."""
+"""Comparing numbers of every kind that memcurse makes: rationals, SymPy, float64, longdouble, mpmath, Arb balls."""
 
 from fractions import Fraction
 
@@ -26,6 +26,8 @@ def number(value, ctx):
     if isinstance(value, sp.Expr):
         written = value.replace(lambda each: hasattr(each, "closed"), lambda special: special.closed())
         return ctx.mpf(str(sp.N(written, ctx.dps))), 0
+    if isinstance(value, np.longdouble):
+        return ctx.mpf(str(value)), 0
     if isinstance(value, Fraction):
         return ctx.mpf(value.numerator) / value.denominator, 0
     return ctx.mpf(value), 0

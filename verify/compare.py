@@ -4,7 +4,7 @@
     gradient in Arb               vs  mpmath                                             at the end state
     gradient in closed form       vs  backpropagation through the network that runs
     Rhat(w_k), Rhat'(w_k)         vs  R(w_k), R'(w_k), by quadrature (M7)                at a minimum
-    escape time in Arb            vs  float64                                            where float64 serves
+    escape time in Arb            vs  float64 or extended precision                      where these serve
     escape time, time as clock    vs  the slow rate as clock                             where both apply
     escape time of the flow       vs  the slow-flow integral (M14)                       where that is trusted; beyond
                                       60 decades of tau in place of the time integrator, whose steps grow like L
@@ -126,7 +126,7 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
         yield _critical_point(_ended(problem, escape.minimum.amplitudes, escape.minimum.rates))
     if escape.tau is None:
         return
-    if escape.arithmetic != "float64" and (row := _float64(problem, escape.tau, escape.digits or 0)) is not None:
+    if (row := _machine_numbers(problem, escape.tau, escape.digits or 0, escape.arithmetic)) is not None:
         yield row
     if (row := _other_engine(problem, escape)) is not None:
         yield row
@@ -358,15 +358,17 @@ def _critical_point(minimum: Problem) -> Check:
     )
 
 
-def _float64(problem: Problem, tau: str, digits: int) -> Check | None:
-    if problem.off_the_fit or not fits_float64(problem):
+def _machine_numbers(problem: Problem, tau: str, digits: int, arithmetic: str) -> Check | None:
+    """Against float64, or extended precision where several spares need it; not against the same `arithmetic`."""
+    if arithmetic == "float64" or problem.off_the_fit or not fits_float64(problem):
         return None
     found = escape_time(problem, digits=FLOAT64_DIGITS, engine="time")
-    if found.outcome is not Outcome.escaped or found.arithmetic != "float64" or found.tau is None:
+    same = found.arithmetic == arithmetic or found.arithmetic.startswith("arb")
+    if found.outcome is not Outcome.escaped or same or found.tau is None:
         return None
     shared = min(FLOAT64_DIGITS, digits)
     tolerance, reason = 10.0 ** (1 - shared), f"both have {shared} digits, the last one rounded"
-    return _row("escape time", ("flow", tau), ("flow in float64", found.tau), tolerance, reason)
+    return _row("escape time", ("flow", tau), (f"flow in {found.arithmetic}", found.tau), tolerance, reason)
 
 
 def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:

@@ -130,6 +130,27 @@ def test_a_system_without_solution_raises_step_failed():
         next(integrator.steps(np.array([0.5]), 0.1))
 
 
+class BlowUp:
+    """y' = y^2, of which every step is the last one on a smaller scale, as towards the end of a plateau."""
+
+    arithmetic = Float64()
+
+    def rhs(self, y):
+        return y * y
+
+    def rhs_and_jacobian(self, y):
+        return y * y, 2 * y[..., None]
+
+
+def test_the_integrator_learns_from_its_guesses():
+    """One Newton iteration a step; two or three without what the last prediction missed."""
+    integrator, counts = Integrator(BlowUp(), 9, 1e-6, 1e-11), []
+    for _, step in zip(range(100), integrator.steps(np.array([1.0]), 0.01), strict=False):
+        counts.append(integrator.iterations)
+    assert step.after > 1e20
+    assert counts[-1] - counts[-41] < 50
+
+
 def test_counts_add_up():
     _, integrator = integrated(Arb(30), 10)
     assert integrator.accepted > 5

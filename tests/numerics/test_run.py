@@ -4,7 +4,7 @@ import numerics.run
 from numerics.arithmetic import Float64
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator
-from numerics.run import Limits, Outcome, run
+from numerics.run import Clock, Limits, Outcome, run
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
@@ -17,3 +17,11 @@ def test_a_runaway_must_last_two_decades(monkeypatch):
     found = run(flow, Integrator(flow, 9, 1e-6, 1e-12), Limits(), lambda tau, step: taus.append(tau))
     first_look = taus[numerics.run.LOOK_EVERY]
     assert found.outcome is Outcome.runaway and found.tau > 100 * first_look
+
+
+def test_the_clock_loses_nothing_to_rounding():
+    """Small steps late in a long time add up: one by one they would vanish beside 1e17."""
+    clock = Clock(Float64())
+    for step in (0.5, 1.0, 1e17, *[1.0] * 4096):
+        clock.advance(step)
+    assert clock.tau == 1e17 + 4096

@@ -74,8 +74,21 @@ def test_both_engines_agree_on_other_plateaus(name):
 def test_both_engines_agree_on_close_spares():
     close = problem(Gaussian(lag=40), units=(*PAIR, (0, "0.6"), (0, "0.9")), drop="0.05")
     assert escape_time(close, digits=12).engine == "slow rate"  # chosen for it: fast components nearly dependent
+    assert escape_time(close, digits=10).engine == "time"  # here extended precision holds what they cancel
     slow, fast = (escape_time(close, digits=12, engine=engine) for engine in ("slow", "time"))
     assert agree(slow.tau, fast.tau, 11)
+
+
+@pytest.mark.slow
+def test_a_case_of_nearly_dependent_spares():
+    """Seven spares 0.05 apart: the slowest fast rate is 2e-19. The time integrator took four minutes, in balls.
+
+    Without the fast components following every change of the rates, Newton's method does not get beyond w = 0.55.
+    """
+    rates = [Fraction(18 - i, 20) for i in range(7)]
+    found = escape_time(problem(Gaussian(lag=100), units=((1, 1), *((0, w) for w in rates)), drop="0.01"), digits=10)
+    assert found.engine == "slow rate" and found.digits == 10
+    assert agree(found.tau, "1.5913181082017915509e33", 9)
 
 
 @pytest.mark.parametrize(("lag", "drop", "digits"), [(1000, "0.001", 40), (10**4, "1e-4", 12), (10**6, "1e-6", 30)])

@@ -80,7 +80,7 @@ def test_thinning_keeps_the_ends(short, points):
 
 
 def test_trajectory_in_balls_is_the_one_in_float64():
-    path, balls = (trajectory(pair("40"), digits=digits) for digits in (10, 14))
+    path, balls = (trajectory(pair("40"), digits=digits) for digits in (10, 16))
     assert path.escape.arithmetic == "float64"
     assert balls.escape.arithmetic.startswith("arb")
     assert (np.diff(balls.drop) > 0).all()
