@@ -125,6 +125,15 @@ class Plan:
     reserve: int
     twin: bool
 
+    @property
+    def cancellation(self) -> float:
+        """Digits of cancellation up to which a run of this plan is worth going on."""
+        return max(HARMLESS, self.reserve / PRICE)
+
+    def with_reserve_for(self, cancellation: float) -> "Plan":
+        """The plan for a run that has met so many digits of cancellation, more than this one has room for."""
+        return Plan(self.digits, False, max(2 * self.reserve, math.ceil(1.2 * PRICE * cancellation)), False)
+
     def prepare(self, problem: Problem, fine: bool) -> tuple[GradientFlow, Integrator]:
         """Flow and integrator of the coarse or the fine run; the end point is good to about tolerance^2."""
         if self.native:
@@ -211,7 +220,7 @@ def escape_time(
         now = time.perf_counter()
         prepared = [plan.prepare(problem, fine) for fine in (False, True)]
         setup += time.perf_counter() - now
-        limits = replace(limits, cancellation=max(HARMLESS, plan.reserve / PRICE))
+        limits = replace(limits, cancellation=plan.cancellation)
         try:
             coarse = go(False)
             fine = go(True) if coarse.outcome is Outcome.escaped else coarse
@@ -221,13 +230,12 @@ def escape_time(
             slow, plan = None, in_time
             continue
         if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
-            reserve = max(2 * plan.reserve, math.ceil(1.2 * PRICE * coarse.cancellation))
-            plan = Plan(plan.digits, False, reserve, False)
+            plan = plan.with_reserve_for(coarse.cancellation)
             continue
         if fine.outcome is not Outcome.escaped and not (fine.outcome is Outcome.failed and plan.native):
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
-            agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
+            agreed = shared_digits(coarse.tau, fine.tau, plan.digits + 5)
             if agreed > shared:
                 shared, best = agreed, fine
             if shared >= digits:
@@ -304,7 +312,7 @@ def _faintness(problem: Problem) -> int:
         return max(0, math.ceil(float((ratio.log() / flint.arb(10).log()).mid())))
 
 
-def _shared_digits(x: Any, y: Any, most: int) -> int:
+def shared_digits(x: Any, y: Any, most: int) -> int:
     """Leading digits in which two results agree, at most `most`."""
     with flint.ctx.workprec(math.ceil((most + 10) * BITS_PER_DIGIT)):
         difference, size = abs(flint.arb(x) - flint.arb(y)).mid(), abs(flint.arb(y))
@@ -313,14 +321,21 @@ def _shared_digits(x: Any, y: Any, most: int) -> int:
         return min(most, math.floor(float((size / difference).log() / flint.arb(10).log())))
 
 
+def end_of(last: Run, digits: int) -> State:
+    """Where a run ended, to so many digits, or fewer where the state has fewer."""
+    sharp = digits if last.engine == "time" else min(digits, STATE_DIGITS)
+    with last.flow.arithmetic.working():
+        amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
+    return State(decimal(last.tau, digits), decimal(last.drop, digits), amplitudes, rates)
+
+
+def name_of(arithmetic: Arithmetic) -> str:
+    """An arithmetic for a person: the digits of Arb are said."""
+    return arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
+
+
 def _result(problem: Problem, last: Run, digits: int | None, began: float, setup: float) -> EscapeTime:
     shown = digits or 10
-    sharp = shown if last.engine == "time" else min(shown, STATE_DIGITS)  # of the state
-    arithmetic = last.flow.arithmetic
-    with arithmetic.working():
-        amplitudes, rates = (tuple(decimal(x, sharp) for x in units) for units in last.flow.landscape.units(last.state))
-    end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
-    name = arithmetic.name if arithmetic.name == "float64" else f"{arithmetic.name}, {arithmetic.digits} digits"
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected
@@ -331,11 +346,11 @@ def _result(problem: Problem, last: Run, digits: int | None, began: float, setup
         tau,
         digits,
         "estimated",
-        name,
+        name_of(last.flow.arithmetic),
         *counts,
         seconds,
         setup,
-        end,
+        end_of(last, shown),
         last.minimum,
         last.engine,
     )
