@@ -43,11 +43,12 @@ from numerics.escape import (
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator, StepFailed
 from numerics.run import MOST_STEPS, Limits, Outcome, Run, run
-from numerics.slowness import Extent, Record
+from numerics.slowness import Course, Extent, Record
 from numerics.stationary import Minimum
 from theory.exact import Exact, exact, positive
 from theory.problem import Problem
 
+DELTA, PROMINENCE = "0.02", 10  # the definition's
 OFF_THE_FIT = 20  # digits in reserve for the cancellation there
 SLOPE_DIGITS = 3
 ALONE = 4  # digits shown of what only one run has found
@@ -100,7 +101,8 @@ class History:
     initial_loss, final_loss: J at the start and where the run stopped. end: the state there. ending: of Ending, with
     the reason in words. minimum: where it ends in one. digits: the fewest of a plateau; None for a single run, and
     where there is no plateau. delta, prominence: of the definition. arithmetic, steps, rejected: of the run that is
-    reported. seconds: of integration, all runs; setup_seconds: of derivation and compilation.
+    reported. course: that run in float64, for a picture. seconds: of integration, all runs; setup_seconds: of
+    derivation and compilation.
     """
 
     problem: Problem = field(repr=False)
@@ -120,10 +122,11 @@ class History:
     setup_seconds: float = 0.0
     end: State | None = None
     minimum: Minimum | None = None
+    course: Course | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the problem, ready for JSON: decimal strings, counts as integers, seconds as floats."""
-        shown = {name: value for name, value in vars(self).items() if name != "problem"}
+        """Everything but problem and course, ready for JSON: decimal strings, counts as integers, seconds as floats."""
+        shown = {name: value for name, value in vars(self).items() if name not in ("problem", "course")}
         shown["plateaus"] = [asdict(plateau) for plateau in self.plateaus]
         shown["ending"] = self.ending.name
         shown["end"] = asdict(self.end) if self.end else None
@@ -135,8 +138,8 @@ def plateaus(
     problem: Problem,
     *,
     digits: int = 10,
-    delta: Exact = "0.02",
-    prominence: Exact = 10,
+    delta: Exact = DELTA,
+    prominence: Exact = PROMINENCE,
     tau_max: Any = None,
     max_steps: int = MOST_STEPS,
     max_seconds: float = math.inf,
@@ -198,6 +201,7 @@ def plateaus(
         setup_seconds=setup,
         end=end_of(last, digits),
         minimum=last.minimum,
+        course=path.course,
     )
 
 
@@ -206,6 +210,7 @@ class _Path:
     """One run, the plateaus it passes, and who leaves each of them."""
 
     run: Run
+    course: Course
     extents: list[Extent]
     movers: list[int | None]
 
@@ -264,10 +269,10 @@ def _follow(flow: GradientFlow, integrator: Integrator, limits: Limits, rise: fl
         try:
             extents = record.extents(delta, rise, ended)
         except StepFailed:
-            return _Path(replace(found, outcome=Outcome.failed, reason=Outcome.failed.value), [], [])
+            return _Path(replace(found, outcome=Outcome.failed, reason=Outcome.failed.value), record.course, [], [])
         if limits.tau_max is not None:
             extents = _before(evaluate(limits.tau_max, flow.arithmetic), extents)
-        return _Path(found, extents, [_mover(flow, extent) for extent in extents])
+        return _Path(found, record.course, extents, [_mover(flow, extent) for extent in extents])
 
 
 def _before(latest: Any, extents: list[Extent]) -> list[Extent]:

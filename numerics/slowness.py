@@ -26,6 +26,7 @@ from numerics.integrator import Integrator, Step
 from numerics.run import locate
 
 FINE = 100  # pieces of a step around a core
+SHOWN = 3  # points of a step that a course shows
 
 
 def cores(ln_v: Sequence[float], rise: float) -> tuple[list[int], int | None]:
@@ -46,6 +47,18 @@ def cores(ln_v: Sequence[float], rise: float) -> tuple[list[int], int | None]:
             found += [extreme] * falling
             extreme, falling = i, not falling
     return found, extreme if falling else None
+
+
+@dataclass(frozen=True)
+class Course:
+    """A run in float64 for a picture of it, n points; the stages of its steps, so about half of its digits are good.
+
+    log10_tau: shape (n,), rising; the start is left out. drop: J(0) - J, shape (n,). rates: 1 / time, shape (n, m).
+    """
+
+    log10_tau: Array
+    drop: Array
+    rates: Array
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,7 @@ class Record:
         self.states: list[Array] = []
         self.drops: list[Any] = [arithmetic.number(0)]  # at the beginning of every step, and at the end of the last
         self.ln_v: list[float] = []  # of the pieces of all steps
+        self._course: list[list[float]] = []
 
     def watch(self, tau: Any, step: Step) -> None:
         """Keep one accepted step that begins at tau."""
@@ -101,6 +115,18 @@ class Record:
         self.drops.append(self.flow.landscape.drop(step.after))
         nodes = np.concatenate([0 * step.stages[:1], step.stages])
         self.ln_v += self._log_descents(step, nodes, self._gaps)
+        log, landscape = self.flow.arithmetic.functions["log"], self.flow.landscape
+        for stage in np.linspace(0, len(step.stages) - 1, SHOWN + 1)[1:].astype(int):
+            then = tau + step.h * self.integrator.method.float_nodes[stage + 1]
+            y = step.before + step.stages[stage]
+            rates = landscape.units(y)[1].astype(float)
+            self._course.append([float(log(then)) / np.log(10), float(landscape.drop(y)), *rates])
+
+    @property
+    def course(self) -> Course:
+        """The run for a picture of it."""
+        table = np.array(self._course)
+        return Course(table[:, 0], table[:, 1], table[:, 2:])
 
     def extents(self, delta: Any, rise: float, ended: bool) -> list[Extent]:
         """The plateaus in order of time. Raises StepFailed where a step cannot be made again.

@@ -20,6 +20,7 @@ from verify.workers import workers
 
 if TYPE_CHECKING:
     from verify.compare import Check
+    from verify.histories import StudyHistories
     from verify.sampling import Simulated
     from verify.study import Study
     from verify.sweep import StudyResult
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, what in (
         ("derive", _derive, "the loss, its gradient and flow, slow flow and lower bound, as formulas"),
         ("escape", _escape, "the escape time of every cell, to the digits asked"),
+        ("plateaus", _plateaus, "every plateau of every cell along its whole trajectory, and how that ends"),
         ("simulate", _simulate, "train the network of the cells where that is affordable"),
         ("verify", _verify, "cross-check: everything computed twice, by independent routes"),
         ("report", _report, "all of it, as one HTML page with figures and data"),
@@ -158,6 +160,27 @@ def _escape(arguments: argparse.Namespace) -> int:
 
         tables.print_result(result)
     return _status(result)
+
+
+def _plateaus(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    with _output(arguments) as folder, workers(arguments.jobs) as executor:
+        found = _histories(study, arguments, executor)
+        document = found.as_dict()
+        _write_json(document, folder)
+        if folder is not None:
+            from verify.history_figure import history_pictures
+
+            with writing(folder.parent):
+                for picture in history_pictures(found):
+                    picture.save(folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import tables
+
+        tables.print_histories(found)
+    return _told(found.shortcomings)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -246,6 +269,13 @@ def _computed(study: "Study", arguments: argparse.Namespace, executor: Executor 
         return sweep.run(study, digits=arguments.digits, executor=executor, progress=bar)
 
 
+def _histories(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyHistories":
+    from verify import histories, terminal
+
+    with terminal.progress("Plateaus", not arguments.json) as bar:
+        return histories.follow(study, digits=arguments.digits, executor=executor, progress=bar)
+
+
 def _simulated(
     result: "StudyResult", arguments: argparse.Namespace, executor: Executor | None
 ) -> "tuple[Simulated, ...]":
@@ -273,6 +303,11 @@ def _status(result: "StudyResult", checks: "Sequence[Check]" = ()) -> int:
     found = list(result.shortcomings)
     if failed:
         found.append(f"{len(failed)} of {len(checks)} cross-checks failed: {', '.join(failed)}")
+    return _told(found)
+
+
+def _told(found: Sequence[str]) -> int:
+    """0, or 1 with what was found amiss on stderr."""
     if found:
         print(f"memcurse: {'; '.join(found)}", file=sys.stderr)
     return int(bool(found))
