@@ -52,6 +52,7 @@ DELTA, PROMINENCE = "0.02", 10  # the definition's
 OFF_THE_FIT = 20  # digits in reserve for the cancellation there
 SLOPE_DIGITS = 3
 ALONE = 4  # digits shown of what only one run has found
+FEWEST = 10  # digits planned for: with fewer the two tolerances would be the same
 ROUNDS = 5  # of two runs, before one alone is shown
 UNCONFIRMED = "; shown is one run alone, for a second one does not confirm it"
 
@@ -234,7 +235,8 @@ def _confirmed(problem: Problem, digits: int, limits: Limits, rise: float) -> tu
     """
     on_fit = problem.off_the_fit is None
     ranged = on_fit and fits_float64(problem)
-    plan = Plan(digits, ranged and digits <= FLOAT_DIGITS, 0 if on_fit else OFF_THE_FIT, ranged)
+    native = ranged and digits <= FLOAT_DIGITS
+    plan = Plan(max(digits, FEWEST), native, 0 if native else OFF_THE_FIT, ranged)
     paths, setup = [], 0.0
     for _ in range(ROUNDS):
         pair: list[_Path] = []
@@ -249,7 +251,7 @@ def _confirmed(problem: Problem, digits: int, limits: Limits, rise: float) -> tu
         if failed and pair[-1].run.cancellation > plan.cancellation:
             plan = plan.with_reserve_for(pair[-1].run.cancellation)
         elif failed and plan.native:
-            plan = Plan(digits, False, OFF_THE_FIT, plan.twin)
+            plan = replace(plan, native=False, reserve=OFF_THE_FIT)
         elif len(pair) == 2 and (shared := _shared(pair[0], pair[1], digits)) is not None:
             return pair[1], shared, setup
         else:
@@ -265,14 +267,14 @@ def _follow(flow: GradientFlow, integrator: Integrator, limits: Limits, rise: fl
     found = run(flow, integrator, limits, record.watch, past_the_drop=True)
     ended = ENDINGS[found.outcome] in (Ending.minimum, Ending.runaway)
     with flow.arithmetic.working(), Float64().working():
-        delta = evaluate(flow.landscape.problem.drop, flow.arithmetic)
+        course, delta = record.course, evaluate(flow.landscape.problem.drop, flow.arithmetic)
         try:
             extents = record.extents(delta, rise, ended)
         except StepFailed:
-            return _Path(replace(found, outcome=Outcome.failed, reason=Outcome.failed.value), record.course, [], [])
+            return _Path(replace(found, outcome=Outcome.failed, reason=Outcome.failed.value), course, [], [])
         if limits.tau_max is not None:
             extents = _before(evaluate(limits.tau_max, flow.arithmetic), extents)
-        return _Path(found, record.course, extents, [_mover(flow, extent) for extent in extents])
+        return _Path(found, course, extents, [_mover(flow, extent) for extent in extents])
 
 
 def _before(latest: Any, extents: list[Extent]) -> list[Extent]:

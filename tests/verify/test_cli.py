@@ -173,7 +173,7 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
     assert "stationary" in capsys.readouterr().out
 
 
-SHIPPED = ["airy", "box", "coincided", "dense", "finite-horizon", "pair", "power-law"]
+SHIPPED = ["airy", "box", "coincided", "dense", "finite-horizon", "pair", "power-law", "stages", "two-memories"]
 
 
 def test_studies_are_listed(capsys):
