@@ -226,13 +226,16 @@ def _report(arguments: argparse.Namespace) -> int:
         result = _computed(study, arguments, executor)
         simulations = _simulated(result, arguments, executor)
         checks = _checked(study, result, simulations, arguments)
+        histories = _histories(study, arguments, executor) if study.plateaus.wanted else None
         from verify import report, terminal
 
         with terminal.status(not arguments.json) as tell, writing(arguments.out):
-            report.write(study, result, checks, simulations, folder, progress=tell)
+            report.write(study, result, checks, simulations, folder, histories=histories, progress=tell)
     where = arguments.out.resolve() / "index.html"
     if arguments.json:
         document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        if histories:
+            document["histories"] = histories.as_dict()["cells"]
         _print_json(document | {"checks": [check.as_dict() for check in checks], "report": str(where)})
     else:
         print(f"The report is {where}")

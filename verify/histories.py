@@ -1,4 +1,4 @@
-"""The plateaus of every cell of a study, along its whole trajectory: computed, as a table, as sentences of a figure.
+"""The plateaus of every cell of a study, each along its whole trajectory.
 
 A cell that raises is recorded with its error, and the others go on; results come in the order of the cells.
 """

@@ -73,7 +73,8 @@ def test_extents_that_overlap_are_one_plateau(drops, groups):
 def test_the_velocity_knows_how_fast_the_loss_falls(phi, arithmetic):
     """(Y3) from the velocity is (Y2) from the gradient; without g it would be off by a factor of the order of one."""
     target = Target([Exponential(), Gaussian(lag="3")])
-    flow = GradientFlow(Problem(target, LinearRNN([("1/2", "1"), ("1/3", "0.7")]), "1", parametrisation=phi), arithmetic)
+    start = LinearRNN([("1/2", "1"), ("1/3", "0.7")])
+    flow = GradientFlow(Problem(target, start, "1", parametrisation=phi), arithmetic)
     with arithmetic.working():
         y = flow.landscape.start
         expected = float(flow.descent(y))
