@@ -7,8 +7,11 @@ import pytest
 import sympy as sp
 from scipy.integrate import solve_ivp
 
+from numerics.arithmetic import Float64
 from numerics.escape import Outcome, escape_time
-from numerics.plateaus import Ending, plateaus
+from numerics.flow import GradientFlow
+from numerics.plateaus import Ending, _mover, plateaus
+from numerics.slowness import Core, Extent, Passage
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
@@ -144,6 +147,24 @@ def test_both_parameters_of_the_definition_count(two):
     narrow = plateaus(TWO, delta="0.005", digits=6).plateaus
     assert float(narrow[0].end) < float(two.plateaus[0].end) < 2 * float(narrow[0].end)
     assert float(narrow[1].start) > float(two.plateaus[1].start)
+
+
+def test_the_mover_is_the_one_whose_rate_changes_by_the_largest_factor():
+    flow = GradientFlow(pair(), Float64())
+    fitted = np.concatenate([flow.landscape.fitted_a, flow.landscape.fitted_w])
+    before, after = (np.array([1, 0, *rates]) - fitted for rates in ([2, 0.1], [3, 0.05]))
+    end = Passage(1.0, after, 0, 1.0)
+    assert _mover(flow, Extent(Core(before, 0.0, 0.0), end, end, 1.0)) == 1  # by |Delta w| it would be unit 0
+
+
+@pytest.mark.slow
+def test_a_merged_plateau_has_the_level_of_its_slowest_core():
+    """For L = 10 the saddle is slower than the wait for the memory; it comes first, and the second ends later."""
+    problem = load("stages").cells[0].problem
+    first, second = plateaus(problem).plateaus
+    (only,) = plateaus(problem, delta="0.19").plateaus
+    assert float(first.slope) < float(second.slope)
+    assert only.start == "0" and only.level[:6] == first.level[:6] and float(only.end) > float(second.end)
 
 
 # ---- endings ------------------------------------------------------------------------------------------------------
