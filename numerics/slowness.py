@@ -45,7 +45,7 @@ def cores(ln_v: Sequence[float], rise: float) -> tuple[list[int], int | None]:
         elif abs(value - ln_v[extreme]) >= rise:
             found += [extreme] * falling
             extreme, falling = i, not falling
-    return found, extreme if falling else None
+    return found, extreme if falling and len(ln_v) else None
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Record:
                 y, then = step.before + step.stages[stage], tau + step.h * self._nodes[stage + 1]
                 rates = landscape.units(y)[1].astype(float)
                 rows.append([float(log(then)) / np.log(10), float(landscape.drop(y)), *rates])
-        table = np.array(rows)
+        table = np.array(rows).reshape(-1, 2 + landscape.width)
         return Course(table[:, 0], table[:, 1], table[:, 2:])
 
     def extents(self, delta: Any, rise: float, ended: bool) -> list[Extent]:
@@ -176,7 +176,7 @@ class Record:
         return sum((step.h for step in self.steps[start.step : end.step]), end.since - start.since)
 
     def _core(self, piece: int) -> Core:
-        """The slowest moment in the step of a piece between two nodes, and in the steps beside it."""
+        """The slowest moment in the step of a piece between two nodes, and in a step that the piece borders on."""
         k, node = divmod(piece, len(self._nodes) - 1)
         last = len(self._nodes) - 2
         near = self.steps[max(0, k - (node == 0)) : k + 1 + (node == last)]
@@ -184,7 +184,7 @@ class Record:
         begins, ln_v = np.append(0, ends[:-1]), []
         for step in near:
             ln_v += self._log_descents(step, self._refine.astype(step.stages.dtype) @ step.stages, self._fine)
-        middles = np.add.outer(begins, 0 * self._fine[1:]) + np.outer(ends - begins, self._fine[1:] - 0.5 / FINE)
+        middles = begins[:, None] + np.outer(ends - begins, self._fine[1:] - 0.5 / FINE)
         least = _vertex(middles.ravel(), np.array(ln_v))
         inside = int(np.searchsorted(ends[:-1], least))
         step, part = near[inside], (least - begins[inside]) / (ends - begins)[inside]

@@ -51,6 +51,7 @@ def test_a_flow_may_begin_on_a_plateau_and_end_on_one():
     assert cores([-30, -20, -3, -9, -8], 2.3) == ([0], 3)
     assert cores([-3, -9, -20], 2.3) == ([], 2)
     assert cores([-30, -3, -2], 2.3) == ([0], None)
+    assert cores([], 2.3) == ([], None)
     assert cores([-math.inf, -math.inf, 0], 2.3) == ([0], None)
 
 
