@@ -167,7 +167,7 @@ class Plan:
         return replace(self, arithmetics=("arb",), reserve=reserve, twin=False)
 
 
-def _plan(problem: Problem, digits: int, faint: int) -> Plan:
+def first_plan(problem: Problem, digits: int, faint: int) -> Plan:
     """The first plan for a problem whose drop is by `faint` digits smaller than its loss."""
     on_fit = problem.off_the_fit is None
     reserve = (0 if on_fit else 15) + (faint if faint > HARMLESS else 0)
@@ -228,7 +228,7 @@ def escape_time(
         setup = time.perf_counter() - began
         reason = f"the drop is 1e-{faint} of the loss; below 1e-{MOST_FAINT} of it nothing is resolved"
         return EscapeTime(problem, Outcome.failed, reason, None, None, "estimated", "arb", 0, 0, 0.0, setup)
-    plan = in_time = _plan(problem, digits, faint)
+    plan = in_time = first_plan(problem, digits, faint)
     now = time.perf_counter()
     slow = _clock(problem, engine, plan)
     if slow:
@@ -266,7 +266,7 @@ def escape_time(
                 go(False, watch)
             return _result(problem, fine, None, began, setup)
         if fine.outcome is Outcome.escaped:
-            agreed = _shared_digits(coarse.tau, fine.tau, plan.digits + 5)
+            agreed = shared_digits(coarse.tau, fine.tau, plan.digits + 5)
             if agreed > shared:
                 shared, best = agreed, fine
             if shared >= digits:
@@ -346,7 +346,7 @@ def _faintness(problem: Problem) -> int:
         return max(0, math.ceil(float((ratio.log() / flint.arb(10).log()).mid())))
 
 
-def _shared_digits(x: Any, y: Any, most: int) -> int:
+def shared_digits(x: Any, y: Any, most: int) -> int:
     """Leading digits in which two results agree, at most `most`."""
     arithmetic = Arb(most + 10)
     with arithmetic.working():
@@ -357,13 +357,21 @@ def _shared_digits(x: Any, y: Any, most: int) -> int:
         return min(most, math.floor(float((size / difference).log() / flint.arb(10).log())))
 
 
+def end_of(last: Run, digits: int) -> State:
+    """Where a run ended, to so many digits."""
+    units = last.flow.landscape.units(last.state)
+    with last.flow.arithmetic.working():
+        amplitudes, rates = (tuple(decimal(x, digits) for x in part) for part in units)
+    return State(decimal(last.tau, digits), decimal(last.drop, digits), amplitudes, rates)
+
+
+def name_of(arithmetic: Arithmetic) -> str:
+    """An arithmetic for a person: the digits of Arb are said."""
+    return f"arb, {arithmetic.digits} digits" if arithmetic.name == "arb" else arithmetic.name
+
+
 def _result(problem: Problem, last: Run, digits: int | None, began: float, setup: float) -> EscapeTime:
     shown = digits or 10
-    arithmetic = last.flow.arithmetic
-    with arithmetic.working():
-        amplitudes, rates = (tuple(decimal(x, shown) for x in units) for units in last.flow.landscape.units(last.state))
-    end = State(decimal(last.tau, shown), decimal(last.drop, shown), amplitudes, rates)
-    name = f"arb, {arithmetic.digits} digits" if arithmetic.name == "arb" else arithmetic.name
     tau = decimal(last.tau, digits) if digits else None
     seconds = time.perf_counter() - began - setup
     counts = last.accepted, last.rejected
@@ -374,11 +382,11 @@ def _result(problem: Problem, last: Run, digits: int | None, began: float, setup
         tau,
         digits,
         "estimated",
-        name,
+        name_of(last.flow.arithmetic),
         *counts,
         seconds,
         setup,
-        end,
+        end_of(last, shown),
         last.minimum,
         last.engine,
     )

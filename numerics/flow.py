@@ -3,6 +3,7 @@
     y' = -G grad J ,  G = diag(1, .., 1, g(w_1), .., g(w_m))                                            (M8), (M9)
     Jacobian          = -G Hess J - diag(0, .., 0, g'(w_k) dJ/dw_k)                                          (Y1)
     dJ/dtau           = grad J . y' = -(sum_k (dJ/da_k)^2 + sum_k g(w_k) (dJ/dw_k)^2)                        (Y2)
+                      = -(sum_k a_k'^2 + sum_k w_k'^2 / g(w_k))                                              (Y3)
 
 g is the metric of the problem's parametrisation, g = 1 for the identity. The true flow never leaves the rates that phi
 reaches; a step that would is refused, and the integrator tries a shorter one. Pushed against the end of that range a
@@ -76,6 +77,19 @@ class GradientFlow:
         if metric:
             squares[self.landscape.width :] *= metric[0]
         return squares.sum()
+
+    def log_descent(self, y: Array, velocity: Array) -> float:
+        """ln of -dJ/dtau at a state that moves with this velocity, shapes (2m,) (Y3); -inf at rest.
+
+        The largest velocity is taken out before any is squared, so that none underflows.
+        """
+        for g in self._at_rates(y, 0):
+            rates = velocity[self.landscape.width :]
+            rates[g > 0] /= g[g > 0] ** 0.5  # at the end of the range of phi nothing moves
+        largest, log = abs(velocity).max(), self.arithmetic.functions["log"]
+        if not largest > 0:
+            return -np.inf
+        return float(2 * log(largest) + log(((velocity / largest) ** 2).sum()))
 
     def _at_rates(self, y: Array, order: int) -> tuple[Array, ...]:
         """g, and for order 1 g' too, at the rates of y; nothing for g = 1. StepFailed beyond the reach of phi."""

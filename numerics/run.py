@@ -36,7 +36,8 @@ LOOK_EVERY = 5  # accepted steps between looks for a minimum or a runaway
 TRAP_DIGITS = 40
 AT_THE_END = 1e-6  # relative distance of a rate from the end of its range
 STUCK = 1e-7  # relative change of the event's time at which Newton's method may end by not getting any better
-AT_REST = "a rate has come to the end {} of its range, the flow ends there short of the drop; it never escapes"
+AT_REST = "a rate has come to the end {} of its range, the flow ends there"
+SHORT = " short of the drop; it never escapes"
 Engine = Literal["time", "slow rate", "slow rate, then time"]  # what tells the time; see numerics/slow_rate.py
 Watch = Callable[[Any, Step], None]
 
@@ -88,11 +89,13 @@ def run(
     limits: Limits,
     watch: Watch | None = None,
     begin: tuple[Any, Array, Any] | None = None,
+    past_the_drop: bool = False,
 ) -> Run:
     """Integrate until something happens: every Outcome but `unreachable`.
 
     watch: called with (tau before the step, Step) after every accepted step. begin: (tau, state, first step to try)
-    where it is not the start of the problem. Guarantee: estimated.
+    where it is not the start of the problem. past_the_drop: no escape ends the run, nor is a minimum too deep to end
+    it; the drop is then but the scale on which what is left is little. Guarantee: estimated.
     """
     arithmetic, landscape = flow.arithmetic, flow.landscape
     with arithmetic.working(), Float64().working():
@@ -104,6 +107,7 @@ def run(
             clock.advance(tau)
             dropped = landscape.drop(y)
         cancellation, runaway_since = 0.0, None
+        awaited = "the end" if past_the_drop else "the escape"
 
         def end(outcome: Outcome, minimum: Minimum | None = None, reason: str = "") -> Run:
             counts = integrator.accepted, integrator.rejected
@@ -116,30 +120,32 @@ def run(
                 reached = landscape.drop(step.after)
                 if not reached > dropped - target / 1000:
                     raise StepFailed  # J falls along the flow: this is not it
-                if reached > target:
-                    h, y = _locate(integrator, flow, step, target)
+                if reached > target and not past_the_drop:
+                    h, y = locate(integrator, flow, step, target)
                     clock.advance(h)
                     dropped = landscape.drop(y)
                     return end(Outcome.escaped if latest is None or clock.tau <= latest else Outcome.tau_max)
                 y, dropped = step.after, reached
                 clock.advance(step.h)
                 if latest is not None and clock.tau > latest:
-                    return end(Outcome.tau_max)
+                    return end(Outcome.tau_max, reason=f"tau_max came before {awaited}")
                 if integrator.accepted % LOOK_EVERY == 0:
-                    if minimum := _minimum(flow, y):
+                    missing = target if past_the_drop else target - dropped
+                    if minimum := _minimum(flow, y, past_the_drop):
                         return end(Outcome.stationary, minimum)
-                    if _at_the_end(flow, y, target - dropped):
-                        return end(Outcome.stationary, reason=AT_REST.format(landscape.problem.parametrisation.highest))
-                    runaway_since = _running_away(flow, y, clock.tau, target - dropped, runaway_since)
+                    if _at_the_end(flow, y, missing):
+                        rest = AT_REST.format(landscape.problem.parametrisation.highest)
+                        return end(Outcome.stationary, reason=rest if past_the_drop else rest + SHORT)
+                    runaway_since = _running_away(flow, y, clock.tau, missing, runaway_since)
                     if runaway_since is not None and clock.tau > 100 * runaway_since:
                         return end(Outcome.runaway)
                     cancellation = max(cancellation, landscape.cancellation(y))
                     if cancellation > limits.cancellation:
                         return end(Outcome.failed, reason="cancellation has outgrown the working precision")
                 if integrator.accepted >= limits.max_steps:
-                    return end(Outcome.stopped, reason=f"max_steps = {limits.max_steps} came before the escape")
+                    return end(Outcome.stopped, reason=f"max_steps = {limits.max_steps} came before {awaited}")
                 if time.perf_counter() > limits.deadline:
-                    return end(Outcome.stopped, reason="max_seconds came before the escape")
+                    return end(Outcome.stopped, reason=f"max_seconds came before {awaited}")
         except StepFailed:
             return end(Outcome.failed)
     raise AssertionError("the integrator never stops by itself")
@@ -160,7 +166,7 @@ class Clock:
         self.tau = tau
 
 
-def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any) -> tuple[Any, Array]:
+def locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any) -> tuple[Any, Array]:
     """(h, state) where the drop is reached inside a step; every trial is a fresh step, as accurate as any."""
     landscape = flow.landscape
     low, high = 0.0, 1.0  # in units of the step; bisect its polynomial for a first guess
@@ -187,13 +193,16 @@ def _locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any)
     raise StepFailed  # the loss is not resolved to the accuracy asked
 
 
-def _minimum(flow: GradientFlow, y: Array) -> Minimum | None:
+def _minimum(flow: GradientFlow, y: Array, past_the_drop: bool) -> Minimum | None:
     """The trap tests, always in balls, where a look in the run's own arithmetic is promising."""
     landscape = flow.landscape
     merged = have_merged(*landscape.units(y))
     if not merged and not might_trap(landscape.gradient_and_hessian(y)[1]):
         return None
     geometry = replace(landscape.problem, parametrisation=IDENTITY)  # a rate at the end of its range is no bad start
+    if past_the_drop:
+        more_than_all = math.ceil(float(landscape.loss(landscape.start))) + 1  # no minimum is deeper
+        geometry = replace(geometry, drop=sp.Integer(more_than_all))
     balls = Landscape(geometry, Arb(TRAP_DIGITS))
     with balls.arithmetic.working():
         z = balls.arithmetic.array(y)

@@ -19,6 +19,7 @@ from verify.outbox import Unwritable, writing
 
 if TYPE_CHECKING:
     from verify.compare import Check
+    from verify.histories import StudyHistories
     from verify.sampling import Simulated
     from verify.study import Study
     from verify.sweep import StudyResult
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, what in (
         ("derive", _derive, "the loss, its gradient and flow, slow flow and lower bound, as formulas"),
         ("escape", _escape, "the escape time of every cell, to the digits asked"),
+        ("plateaus", _plateaus, "every plateau of every cell along its whole trajectory, and how that ends"),
         ("simulate", _simulate, "train the network of the cells where that is affordable"),
         ("verify", _verify, "cross-check: everything computed twice, by independent routes"),
         ("report", _report, "all of it, as one HTML page with figures and data"),
@@ -155,6 +157,27 @@ def _escape(arguments: argparse.Namespace) -> int:
     return _status(result)
 
 
+def _plateaus(arguments: argparse.Namespace) -> int:
+    study = _study(arguments)
+    with means(arguments) as given:
+        found = _histories(study, arguments, given.executor)
+        document = found.as_dict()
+        _write_json(document, given.folder)
+        if given.folder is not None:
+            from verify.history_figure import history_pictures
+
+            with writing(given.folder.parent):
+                for picture in history_pictures(found):
+                    picture.save(given.folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import tables
+
+        tables.print_histories(found)
+    return _told(found.shortcomings)
+
+
 def _simulate(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
     if study.simulate is None:
@@ -198,14 +221,17 @@ def _report(arguments: argparse.Namespace) -> int:
         result = _computed(study, arguments, given)
         simulations = _simulated(result, arguments, given.executor)
         checks = _checked(study, result, simulations, arguments)
+        histories = _histories(study, arguments, given.executor) if study.plateaus.wanted else None
         from verify import report, terminal
 
         assert given.folder is not None  # --out has a default here
         with terminal.status(not arguments.json) as tell, writing(arguments.out):
-            report.write(study, result, checks, simulations, given.folder, progress=tell)
+            report.write(study, result, checks, simulations, given.folder, histories=histories, progress=tell)
     where = arguments.out.resolve() / "index.html"
     if arguments.json:
         document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        if histories:
+            document["histories"] = histories.as_dict()["cells"]
         _print_json(document | {"checks": [check.as_dict() for check in checks], "report": str(where)})
     else:
         print(f"The report is {where}")
@@ -259,6 +285,13 @@ def _computed(study: "Study", arguments: argparse.Namespace, given: Means) -> "S
     return result
 
 
+def _histories(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyHistories":
+    from verify import histories, terminal
+
+    with terminal.progress("Plateaus", not arguments.json) as bar:
+        return histories.follow(study, digits=arguments.digits, executor=executor, progress=bar)
+
+
 def _simulated(
     result: "StudyResult", arguments: argparse.Namespace, executor: Executor | None
 ) -> "tuple[Simulated, ...]":
@@ -286,6 +319,11 @@ def _status(result: "StudyResult", checks: "Sequence[Check]" = ()) -> int:
     found = list(result.shortcomings)
     if failed:
         found.append(f"{len(failed)} of {len(checks)} cross-checks failed: {', '.join(failed)}")
+    return _told(found)
+
+
+def _told(found: Sequence[str]) -> int:
+    """0, or 1 with what was found amiss on stderr."""
     if found:
         print(f"memcurse: {'; '.join(found)}", file=sys.stderr)
     return int(bool(found))

@@ -36,12 +36,15 @@ from verify.finding import (
     grouped,
     log10,
     missing,
+    plain,
     sentences,
     shown,
     title,
     vast,
     with_simulations,
 )
+from verify.histories import StudyHistories
+from verify.history_figure import history_pictures
 from verify.mathml import mathml
 from verify.outbox import outbox
 from verify.picture import Picture, wide
@@ -112,6 +115,7 @@ def write(
     simulations: Sequence[Any],
     folder: Path,
     *,
+    histories: StudyHistories | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of a study to a folder and return the path of its page.
@@ -119,26 +123,32 @@ def write(
     checks:      rows of verify.compare, each with as_dict().
     simulations: none, or one a cell: None, an Extrapolation or Training, or verify.sampling.Simulated around one.
     folder:      made if need be; files of an earlier report there are replaced, foreign ones are left alone.
+    histories:   of the cells, for a section on their plateaus; None for no such section.
     progress:    called with a few words before each of the longer parts.
 
     Raises Unwritable where the folder cannot be written to; then, as after any exception, nothing has changed in it.
     """
     tell = progress or (lambda part: None)
     with outbox(Path(folder)) as draft:
-        pictures = _pictures(result, simulations, tell)
+        pictures = _pictures(result, simulations, tell) + (history_pictures(histories) if histories else [])
         (draft / "figures").mkdir()
         for picture in pictures:
             tell(f"figure {picture.name}")
             picture.save(draft / "figures")
         tell("page")
-        (draft / "results.json").write_text(_json(result, checks, simulations), "utf-8")
-        (draft / "index.html").write_text(_page(study, result, checks, simulations, pictures), "utf-8")
+        (draft / "results.json").write_text(_json(result, checks, simulations, histories), "utf-8")
+        page = _page(study, result, checks, simulations, pictures, histories)
+        (draft / "index.html").write_text(page, "utf-8")
     return Path(folder) / "index.html"
 
 
-def _json(result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any]) -> str:
+def _json(
+    result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any], histories: StudyHistories | None
+) -> str:
     numbers = [each.as_dict() if hasattr(each, "as_dict") else _numbers(each) for each in simulations]
     document = result.as_dict() | {"checks": [check.as_dict() for check in checks], "simulations": numbers}
+    if histories:
+        document["histories"] = histories.as_dict()["cells"]
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
@@ -228,7 +238,12 @@ def _worth_a_map(
 
 
 def _page(
-    study: Study, result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any], pictures: Sequence[Picture]
+    study: Study,
+    result: StudyResult,
+    checks: Sequence[Any],
+    simulations: Sequence[Any],
+    pictures: Sequence[Picture],
+    histories: StudyHistories | None,
 ) -> str:
     source = (resources.files("verify") / "templates" / "report.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -239,6 +254,7 @@ def _page(
         "shown": shown,
         "grouped": grouped,
         "vast": vast,
+        "plain": plain,
         "below": partial(shown, rounding=ROUND_FLOOR),
     }
     return environment.from_string(source).render(
@@ -246,6 +262,9 @@ def _page(
         result=result,
         cells=[(cell_name(cell), cell, found) for cell, found in with_simulations(result.cells, simulations)],
         missing=missing(result.cells),
+        histories=[
+            (cell_name(cell), followed) for cell, followed in zip(result.cells, histories.cells, strict=True)
+        ] if histories else [],
         finding=sentences(result, checks, simulations),
         title=title(result.cells),
         problem=setting(result),

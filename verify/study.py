@@ -4,6 +4,7 @@
     [start] amplitudes, rates, parametrisation; or, dense, recurrent, input_weights, readout
     [simulate] dt, eta, length, mode, batch, seed, levels
     [escape] drop or fraction, tau_max, max_steps, max_seconds
+    [plateaus] delta, prominence; the section asks for every plateau of each cell in the report
     [sweep] dotted path = list of values; the cells are the product of the lists, the last one varying fastest
 
 Every number is a string or an integer and is taken exactly (theory/exact.py). Every Problem is built while the study is
@@ -24,6 +25,7 @@ from typing import Any, cast, get_args
 import sympy as sp
 
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
+from numerics.plateaus import DELTA, PROMINENCE
 from numerics.run import MOST_STEPS
 from numerics.slow_flow import drop_from_fraction
 from theory.dense import DenseProblem, DenseRNN
@@ -54,6 +56,7 @@ KEYS = {
     "escape": ("drop", "fraction", "tau_max", "max_steps", "max_seconds"),
     "precision": ("digits",),
     "simulate": ("dt", "eta", "length", "mode", "batch", "seed", "levels"),
+    "plateaus": ("delta", "prominence"),
 }
 SECTIONS = (*KEYS, "sweep")
 LARGEST = 10**6  # bytes of a study; a bigger file is not one
@@ -91,6 +94,15 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Definition:
+    """What a plateau is (numerics/plateaus.py). wanted: whether the study has a section that asks for them."""
+
+    delta: sp.Expr
+    prominence: sp.Expr
+    wanted: bool
+
+
+@dataclass(frozen=True)
 class Study:
     """A study as read. source: its text. digits: significant digits wanted of each escape time."""
 
@@ -101,6 +113,7 @@ class Study:
     digits: int
     limits: Limits
     simulate: Simulation | None
+    plateaus: Definition
 
 
 def shipped() -> dict[str, str]:
@@ -180,7 +193,8 @@ def _study(name: str, text: str) -> Study:
     cells = tuple(_cells(document))
     digits = digits_wanted(document.get("precision", {}).get("digits", 20), "precision.digits")
     simulate = _simulation(document["simulate"]) if "simulate" in document else None
-    return Study(name, text, _description(text), cells, digits, _limits(document["escape"]), simulate)
+    limits, definition = _limits(document["escape"]), _definition(document.get("plateaus"))
+    return Study(name, text, _description(text), cells, digits, limits, simulate, definition)
 
 
 def _cells(document: Table) -> Iterator[Cell]:
@@ -380,6 +394,16 @@ def _kernel(term: Any, path: str) -> Kernel:
         if key != "kind"
     }
     return cast(Kernel, _built(path, lambda: KINDS[kind](**given)))
+
+
+def _definition(table: Table | None) -> Definition:
+    given = table or {}
+    delta = positive_number(given.get("delta", DELTA), "plateaus.delta", "for the extent of a plateau to have a height")
+    prominence = number(given.get("prominence", PROMINENCE), "plateaus.prominence")
+    if not prominence > 1:
+        slower = "it is how many times as slowly as before and after the loss falls on a plateau"
+        raise bad("plateaus.prominence", "must be > 1", given["prominence"], slower)
+    return Definition(delta, prominence, table is not None)
 
 
 def _simulation(table: Table) -> Simulation:

@@ -1,10 +1,11 @@
-"""The tables of the command line: escape times, simulations, cross-checks."""
+"""The tables of the command line: escape times, plateaus, simulations, cross-checks."""
 
 from collections.abc import Sequence
 
 from verify import terminal
 from verify.compare import Check
 from verify.finding import vast
+from verify.histories import StudyHistories
 from verify.sampling import Simulated
 from verify.sweep import StudyResult, label
 
@@ -24,6 +25,22 @@ def print_result(result: StudyResult) -> None:
         cost = (found["steps"], f"{found['seconds']:.2f}", found["arithmetic"])
         rows.append((label(cell.parameters), cell.outcome, *tau, *formulas, bound, *cost))
     terminal.table(f"Study {result.study.name}", (*columns, "steps", "seconds", "arithmetic"), rows)
+
+
+def print_histories(found: StudyHistories) -> None:
+    """A line a plateau, and one for the ending of every cell."""
+    columns = ("cell", "plateau", "from", "to", "duration", "level J", "slowest -dJ/dtau", "unit that leaves", "digits")
+    rows: list[tuple[object, ...]] = []
+    for cell in found.cells:
+        name, history = label(cell.parameters), cell.history
+        if history is None:
+            rows.append((name, "failed", *[None] * 7, cell.error))
+            continue
+        for i, each in enumerate(history.plateaus, 1):
+            end = each.end or "not ended"
+            rows.append((name, i, each.start, end, each.duration, each.level, each.slope, each.mover, each.digits, ""))
+        rows.append((name, history.ending.name, *[None] * 3, history.final_loss, *[None] * 3, history.reason))
+    terminal.table(f"Study {found.study.name}", (*columns, "how it ends"), rows, sentences=1)
 
 
 def print_simulations(simulations: Sequence[Simulated]) -> None:

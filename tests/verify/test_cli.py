@@ -181,7 +181,10 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
     assert "stationary" in capsys.readouterr().out
 
 
-SHIPPED = ["airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach", "spares"]
+SHIPPED = [
+    "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
+    "spares", "stages", "two-memories",
+]
 
 
 def test_studies_are_listed(capsys):

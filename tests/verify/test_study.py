@@ -1,5 +1,6 @@
 """Studies are read exactly; whatever is wrong is told with its dotted path, value, condition and way out."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -90,7 +91,10 @@ def test_numbers_are_taken_exactly(tmp_path_factory, number, decimals):
 
 
 def test_shipped_studies_load_and_describe_themselves():
-    new = ["airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach", "spares"]
+    new = [
+        "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
+        "spares", "stages", "two-memories",
+    ]
     assert list(shipped()) == ["default", *new]
     for name, description in shipped().items():
         study = load(name)
@@ -269,3 +273,17 @@ def test_too_many_cells(tmp_path):
     values = ", ".join(f'"{lag}"' for lag in range(1, 400))
     with pytest.raises(StudyError, match="sweep: must have at most 100000 cells, got 159201; sweep fewer"):
         load(written(tmp_path, f'{PAIR}[sweep]\n"target.terms.1.lag" = [{values}]\n"start.rates.1" = [{values}]\n'))
+
+
+def test_a_section_asks_for_plateaus_and_may_say_what_they_are(tmp_path):
+    plain = load(written(tmp_path, PAIR)).plateaus
+    assert (plain.delta, plain.prominence, plain.wanted) == (sp.Rational("0.02"), 10, False)
+    asked = load(written(tmp_path, PAIR + '[plateaus]\ndelta = "1/3"\n')).plateaus
+    assert (asked.delta, asked.prominence, asked.wanted) == (sp.Rational(1, 3), 10, True)
+    for line, message in (
+        ('delta = "0"', "plateaus.delta: must be > 0 for the extent of a plateau to have a height, got 0"),
+        ("prominence = 1", "plateaus.prominence: must be > 1, got 1; it is how many times as slowly"),
+        ("depth = 1", "plateaus.depth: is not a known key; "),
+    ):
+        with pytest.raises(StudyError, match=re.escape(message)):
+            load(written(tmp_path, PAIR + f"[plateaus]\n{line}\n"))
