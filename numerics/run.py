@@ -193,7 +193,7 @@ def locate(integrator: Integrator, flow: GradientFlow, step: Step, target: Any) 
     raise StepFailed  # the loss is not resolved to the accuracy asked
 
 
-def _minimum(flow: GradientFlow, y: Array, past_the_drop: bool) -> Minimum | None:
+def _minimum(flow: GradientFlow, y: Array, past_the_drop: bool = False) -> Minimum | None:
     """The trap tests, always in balls, where a look in the run's own arithmetic is promising."""
     landscape = flow.landscape
     merged = have_merged(*landscape.units(y))

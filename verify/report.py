@@ -243,7 +243,7 @@ def _page(
     checks: Sequence[Any],
     simulations: Sequence[Any],
     pictures: Sequence[Picture],
-    histories: StudyHistories | None,
+    histories: StudyHistories | None = None,
 ) -> str:
     source = (resources.files("verify") / "templates" / "report.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
