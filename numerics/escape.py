@@ -359,8 +359,8 @@ def shared_digits(x: Any, y: Any, most: int) -> int:
 
 def end_of(last: Run, digits: int) -> State:
     """Where a run ended, to so many digits."""
-    units = last.flow.landscape.units(last.state)
     with last.flow.arithmetic.working():
+        units = last.flow.landscape.units(last.state)
         amplitudes, rates = (tuple(decimal(x, digits) for x in part) for part in units)
     return State(decimal(last.tau, digits), decimal(last.drop, digits), amplitudes, rates)
 

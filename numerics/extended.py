@@ -99,6 +99,7 @@ def erfc(x: Any) -> Any:
 def serves(problem: Problem) -> bool:
     """Whether extended precision is to be had, and knows all the functions that the flow of a problem needs."""
     s = sp.Symbol("s", positive=True)
-    functions = sp.sympify(problem.bump_transform(s)).atoms(sp.Function)
+    needed = sp.Tuple(problem.bump_transform(s), problem.parametrisation.metric(s))
+    functions = needed.atoms(sp.Function)
     known = Extended().functions
     return AVAILABLE and problem.horizon == sp.oo and all(type(each).__name__ in known for each in functions)
