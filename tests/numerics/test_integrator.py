@@ -145,9 +145,10 @@ class BlowUp:
 def test_the_integrator_learns_from_its_guesses():
     """One Newton iteration a step; two or three without what the last prediction missed."""
     integrator, counts = Integrator(BlowUp(), 9, 1e-6, 1e-11), []
-    for _, step in zip(range(100), integrator.steps(np.array([1.0]), 0.01), strict=False):
+    for step in integrator.steps(np.array([1.0]), 0.01):
         counts.append(integrator.iterations)
-    assert step.after > 1e20
+        if step.after > 1e40:
+            break
     assert counts[-1] - counts[-41] < 50
 
 
