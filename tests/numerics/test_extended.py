@@ -16,6 +16,7 @@ from numerics.extended import AVAILABLE, Extended, erfc, serves
 from numerics.flow import fits_extended, fits_float64
 from numerics.run import Outcome
 from theory.kernels import Airy, Box, Erlang, Exponential, Gaussian, PowerLaw
+from theory.parametrisation import Exp, Softplus
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from theory.special import GaussianMoment
@@ -88,6 +89,14 @@ def test_it_serves_where_it_knows_the_functions():
     pair = plateau(20, ["0.7"], "0.05")
     finite = replace(pair, horizon=60)
     assert not serves(finite)
+    assert serves(replace(pair, parametrisation=Exp())) and not serves(replace(pair, parametrisation=Softplus()))
+
+
+@pytest.mark.parametrize("phi", [Exp(), Softplus()], ids=["exp", "softplus"])
+def test_several_spares_escape_under_every_parametrisation(phi):
+    """Whatever functions the metric needs, something serves."""
+    problem = replace(plateau(18, ["8/9", "17/27"], "0.05"), parametrisation=phi)
+    assert escape_time(problem, digits=6).outcome is Outcome.escaped
 
 
 def test_its_range_is_that_of_plateaus_a_thousand_long():
