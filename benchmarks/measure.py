@@ -1,7 +1,7 @@
 """Time to solution: every peer at every memory, each setting in a process of its own, the same for all.
 
 first    CPU seconds of preparing (deriving, compiling) and solving once, in a process where nothing has been computed
-again    CPU seconds of solving once more, prepared: the median of BLOCKS blocks of BLOCK seconds and more, of one if LONG
+again    CPU seconds of solving once more, prepared: the median of BLOCKS blocks of BLOCK seconds; of one where LONG
 wall     wall seconds of the first, which tell how busy the machine was
 
 Imports are not counted. A process that has used `limit` CPU seconds on its first solution is ended by the kernel (the
