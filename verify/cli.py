@@ -18,7 +18,7 @@ from verify.means import Interrupted, Means, Refused, add_options, integer, mean
 from verify.outbox import Unwritable, writing
 
 if TYPE_CHECKING:
-    from verify.compare import Check
+    from verify.check import Check
     from verify.histories import StudyHistories
     from verify.sampling import Simulated
     from verify.study import Study
