@@ -150,3 +150,8 @@ def test_threads_take_turns(path, monkeypatch):
     with ThreadPoolExecutor(3) as pool:
         follow(replace(study, cells=study.cells * 3), executor=pool)
     assert most == [1, 1, 1]
+
+
+def test_there_is_no_store_of_plateaus(path, tmp_path, capsys):
+    assert main(["plateaus", str(path), "--store", str(tmp_path / "cells.sqlite")]) == 2
+    assert "unrecognized arguments: --store" in capsys.readouterr().err
