@@ -33,7 +33,7 @@ class Means(NamedTuple):
 
 
 def add_options(command: argparse.ArgumentParser, folder: str | None, where: str, *, keeps: bool) -> None:
-    """The options that `means` reads. folder: the default of --out; where: its help. keeps: whether there is a store."""
+    """The options that `means` reads. folder: the default of --out; where: its help. keeps: in a store."""
     command.add_argument("--out", metavar="DIR", type=Path, default=folder, help=where)
     command.add_argument("--jobs", metavar="N", type=integer, default=1, help="worker processes (1)")
     command.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of a running Dask scheduler")
