@@ -25,6 +25,7 @@ from typing import Any
 
 import sympy as sp
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
@@ -87,10 +88,10 @@ def clock(problem: Problem) -> Clock:
             raise NoSlowRate("the slow rate is no clock here: the slowest spare gains nothing by becoming slower")
         if flow.landscape.drop(rest) >= evaluate(problem.drop, flow.arithmetic):
             raise NoSlowRate("the slow rate is no clock here: the amplitudes alone drop by as much, before it moves")
-        lasting = _log10(scale * slowest)
+        lasting = log10(scale * slowest)
         if not lasting > math.log10(LEAST):
             raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
-        told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
+        told = log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
         cancelled = flow.landscape.cancellation(rest)
     return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)), cancelled)
 
@@ -130,10 +131,6 @@ def _scale(manifold: SlowManifold, y: Array) -> Any:
     """T = 1/(2 L |w'|) (R1), the time scale on which w' changes."""
     speed = abs(manifold.flow.rhs(y)[manifold.clock])
     return 1 / (2 * manifold.frame(y).lag.max(1) * speed)
-
-
-def _log10(ball: Any) -> float:
-    return float(ball.mid().log() / math.log(10))
 
 
 class _Descent:
