@@ -7,12 +7,13 @@ Two engines: the time integrator (numerics/integrator.py) takes any start; the s
 serves where it applies and is the cheaper one: on long plateaus, and with several spares close to each other. The
 result says which it was.
 
-Two runs, at different tolerances and working precisions and with one more stage in the finer, so that no step of one is
-a step of the other, must share the digits that are claimed; they are tightened together until they do. In time and on the fit, float64 serves up to 12 digits where there is one spare and its signals
-fit the range; extended precision (numerics/extended.py) up to 15 digits, several spares and fainter signals; Arb
-everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are those
-wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units merge):
-a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
+Two runs, at different tolerances and working precisions and with one more stage in the finer, so that they share no
+step, must share the digits that are claimed; they are tightened together until they do. In time and on the fit, float64
+serves up to 12 digits where there is one spare and its signals fit the range; extended precision (numerics/extended.py)
+up to 15 digits, several spares and fainter signals; Arb everything else. The linear algebra is left to a float64 twin
+where that will do. Working digits in Arb are those wanted, 15 more, and a reserve for the cancellation measured in the
+sums over units (off the fit, or where units merge): a run that outgrows its reserve is repeated with more. Not escaping
+is an outcome, with the state reached.
 """
 
 import math

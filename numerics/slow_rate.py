@@ -127,6 +127,11 @@ def slow_run(
         return _Descent(SlowManifold(flow, here.spare), integrator, limits, digits, watch).run(tau, y, steps, free)
 
 
+def stages(digits: float) -> int:
+    """Of a piece, for so many digits of tau."""
+    return round(8 + 0.55 * digits)
+
+
 def _scale(manifold: SlowManifold, y: Array) -> Any:
     """T = 1/(2 L |w'|) (R1), the time scale on which w' changes."""
     speed = abs(manifold.flow.rhs(y)[manifold.clock])
@@ -144,7 +149,7 @@ class _Descent:
         self.arithmetic = manifold.arithmetic
         self.tolerance = 10.0**-digits
         self.loosest = min(LOOSE, 10.0 ** (-0.55 * digits))  # the state at the end is to have the digits too
-        self.stages = round(8 + 0.55 * digits)
+        self.stages = stages(digits)
         self.target = evaluate(self.landscape.problem.drop, self.arithmetic)
         self.accepted = self.rejected = 0
         self.cancellation = 0.0
