@@ -93,7 +93,7 @@ def test_logarithms_are_taken_first():
 
 
 def test_the_work_done_is_the_loss_gained():
-    """(C7) at 50 digits against (D2) at 120, a spare's rate far from where it began.
+    """(C7) at 50 digits against (D2) at 120, a spare's rate far from where it began; (D2) at 50 has lost 17.
 
     Rejects the sum for the mean, sqrt 11 for sqrt 12, and a path that begins at the spare's first rate.
     """
@@ -104,4 +104,4 @@ def test_the_work_done_is_the_loss_gained():
         with arithmetic.working():
             u = arithmetic.array([sp.Rational(each) for each in moved])
             drops.append(drop(landscape, landscape.start + u))
-    assert agree(*drops, 30)
+    assert agree(*drops, 40)
