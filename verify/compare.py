@@ -18,6 +18,7 @@ Every row carries its tolerance and the reason for it. A row that a cell cannot 
 long to train) is left out.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -169,8 +170,9 @@ def _dense_loss(problem: DenseProblem, surface: DenseLandscape) -> Check:
 
 def _dense_backpropagation(problem: DenseProblem, surface: DenseLandscape) -> Check | None:
     """The gradient through both Gramians against backpropagation through the dense network that runs."""
-    dt = _grid(problem)
-    rate = -float(np.linalg.eigvals(surface.network(surface.start).recurrent).real.max())
+    eigenvalues = np.linalg.eigvals(surface.network(surface.start).recurrent)
+    rate = -float(eigenvalues.real.max())
+    dt = _grid(problem, float(abs(eigenvalues).max()))
     length = float(problem.target.reach) + 20 / rate if problem.horizon is sp.oo else float(problem.horizon)
     if dt is None or length / dt > MOST_SAMPLES:
         return None
@@ -289,7 +291,7 @@ def _backpropagation(end: Problem) -> Check | None:
     """
     closed = np.array([float(x) for x in _gradient(end, Mpmath(30))])
     a, w = ([float(x) for x in units] for units in (end.start.amplitudes, end.start.rates))
-    dt = _grid(end)
+    dt = _grid(end, max(w))
     if dt is None:
         return None
     length = float(end.target.reach) + 20 / min(w) if end.horizon is sp.oo else float(end.horizon)
@@ -317,15 +319,19 @@ def _backpropagation(end: Problem) -> Check | None:
     )
 
 
-def _grid(end: Problem | DenseProblem) -> float | None:
-    """A time step of at most 0.04 of which every jump of the target, and the horizon, is a multiple."""
+def _grid(end: Problem | DenseProblem, fastest: float) -> float | None:
+    """A time step of at most 0.04, and a tenth of 1 / `fastest`, the network's own rate: the error is (dt rate)^4.
+
+    Every jump of the target, and the horizon, is a multiple of it; None where there is no such step above 1/400.
+    """
     marks = [*end.target.breaks, *([end.horizon] if end.horizon is not sp.oo else [])]
+    in_one = max(25, math.ceil(10 * fastest))
     if not marks:
-        return 0.04
+        return 1 / in_one
     if not all(mark.is_Rational for mark in marks):
         return None
     common = sp.gcd_list([sp.Integer(1), *marks])
-    step = common / sp.ceiling(common * 25)
+    step = common / sp.ceiling(common * in_one)
     return float(step) if step > sp.Rational(1, 400) else None
 
 
