@@ -33,11 +33,14 @@ class Means(NamedTuple):
     store: "Store | None"
 
 
-def add_options(command: argparse.ArgumentParser, folder: str | None, where: str) -> None:
-    """The options that `means` reads. folder: the default of --out; where: its help."""
+def add_options(command: argparse.ArgumentParser, folder: str | None, where: str, *, stored: bool = True) -> None:
+    """The options that `means` reads. folder: the default of --out; where: its help. stored: whether it keeps cells."""
     command.add_argument("--out", metavar="DIR", type=Path, default=folder, help=where)
     command.add_argument("--jobs", metavar="N", type=integer, default=1, help="worker processes (1)")
     command.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of a running Dask scheduler")
+    command.set_defaults(stored=stored, store=None, fresh=False)
+    if not stored:
+        return
     kept = f"keep finished cells in this file and take them from it ({STORE} in the folder of --out)"
     command.add_argument("--store", metavar="FILE", type=Path, help=kept)
     command.add_argument("--fresh", action="store_true", help="compute every cell, in the store or not")
@@ -56,7 +59,7 @@ def means(arguments: argparse.Namespace) -> Iterator[Means]:
     if arguments.jobs < 1:
         raise Refused(f"--jobs: must be >= 1, got {arguments.jobs}; it is the number of worker processes")
     if arguments.jobs > MOST_JOBS:
-        raise Refused(f"--jobs: must be <= {MOST_JOBS}, got {arguments.jobs}; one for each core of this machine serves best")
+        raise Refused(f"--jobs: must be <= {MOST_JOBS}, got {arguments.jobs}; one a core serves best")
     if arguments.dask is not None and arguments.jobs > 1:
         raise Refused("--dask: has workers of its own; leave out --jobs")
     if arguments.fresh and arguments.store is None and arguments.out is None:
@@ -91,13 +94,13 @@ def _executor(arguments: argparse.Namespace) -> Iterator[Executor | None]:
 
 @contextmanager
 def _store(arguments: argparse.Namespace) -> "Iterator[Store | None]":
-    path = arguments.store or (arguments.out and arguments.out / STORE)
+    path = arguments.store or (arguments.out and arguments.out / STORE if arguments.stored else None)
     if path is None:
         try:
             yield None
         except KeyboardInterrupt:
-            kept = "--store FILE would have kept what was finished"
-            raise Interrupted(f"interrupted, nothing was written; {kept}") from None
+            kept = "; --store FILE would have kept what was finished" if arguments.stored else ""
+            raise Interrupted(f"interrupted, nothing was written{kept}") from None
         return
     from verify.store import Store, StoreError
 
