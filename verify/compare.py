@@ -40,7 +40,7 @@ from numerics.run import Outcome
 from numerics.slow_rate import NoSlowRate, clock
 from theory.dense import DenseProblem
 from theory.exact import exact
-from theory.kernels import t
+from theory.kernels import Exponential, t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 from theory.rnn import LinearRNN
@@ -320,12 +320,14 @@ def _backpropagation(end: Problem) -> Check | None:
 
 
 def _grid(end: Problem | DenseProblem, fastest: float) -> float | None:
-    """A time step of at most 0.04, and a tenth of 1 / `fastest`, the network's own rate: the error is (dt rate)^4.
+    """A time step of at most 0.04, and a tenth of 1 / rate of all exponentials: the error is (dt rate)^4.
 
-    Every jump of the target, and the horizon, is a multiple of it; None where there is no such step above 1/400.
+    fastest: rate of the network. Every jump of the target, and the horizon, is a multiple of the step; None where none
+    above 1/400 is there.
     """
     marks = [*end.target.breaks, *([end.horizon] if end.horizon is not sp.oo else [])]
-    in_one = max(25, math.ceil(10 * fastest))
+    asked = [float(term.rate) for term in end.target.terms if isinstance(term, Exponential)]
+    in_one = max(25, math.ceil(10 * max([fastest, *asked])))
     if not marks:
         return 1 / in_one
     if not all(mark.is_Rational for mark in marks):
