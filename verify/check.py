@@ -1,5 +1,6 @@
 """A row of the cross-check table, and the rows that diagonal and dense networks share (verify/compare.py)."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import sympy as sp
 
 from numerics.arithmetic import Mpmath
 from theory.dense import DenseProblem
+from theory.kernels import Exponential
 from theory.problem import Problem
 from verify.simulate import Extrapolation
 
@@ -74,13 +76,19 @@ def training(tau: str, found: Extrapolation) -> Iterator[Check]:
             yield row(f"order in {what}", ("theory", str(expected)), ("measured", f"{order:.4f}"), allowed, reason)
 
 
-def grid(end: Problem | DenseProblem) -> float | None:
-    """A time step of at most 0.04 of which every jump of the target, and the horizon, is a multiple."""
+def grid(end: Problem | DenseProblem, fastest: float) -> float | None:
+    """A time step of at most 0.04, and a tenth of 1 / rate of all exponentials: the error is (dt rate)^4.
+
+    fastest: rate of the network. Every jump of the target, and the horizon, is a multiple of the step; None where none
+    above 1/400 is there.
+    """
     marks = [*end.target.breaks, *([end.horizon] if end.horizon is not sp.oo else [])]
+    asked = [float(term.rate) for term in end.target.terms if isinstance(term, Exponential)]
+    in_one = max(25, math.ceil(10 * max([fastest, *asked])))
     if not marks:
-        return 0.04
+        return 1 / in_one
     if not all(mark.is_Rational for mark in marks):
         return None
     common = sp.gcd_list([sp.Integer(1), *marks])
-    step = common / sp.ceiling(common * 25)
+    step = common / sp.ceiling(common * in_one)
     return float(step) if step > sp.Rational(1, 400) else None

@@ -31,9 +31,11 @@ def cluster(address: str) -> Iterator[Executor]:
     """
     try:
         from distributed import Client
+        from distributed.comm import resolve_address
     except ImportError:
         raise NoCluster("needs Dask, which is not installed; run pip install 'memcurse[dask]'") from None
     try:
+        resolve_address(address)  # a Client made in vain would be noticed at the end of the process, with a traceback
         with deadline(time.perf_counter() + 2 * CONNECT):  # what speaks another language there is waited for in vain
             client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeIsUp) as error:

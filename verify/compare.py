@@ -35,7 +35,7 @@ from numerics.run import Outcome
 from numerics.slow_rate import NoSlowRate, clock
 from theory.dense import DenseProblem
 from theory.exact import exact
-from theory.kernels import t
+from theory.kernels import Exponential, t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 from theory.rnn import LinearRNN
@@ -167,7 +167,7 @@ def _backpropagation(end: Problem) -> Check | None:
     """
     closed = np.array([float(x) for x in _gradient(end, Mpmath(30))])
     a, w = ([float(x) for x in units] for units in (end.start.amplitudes, end.start.rates))
-    dt = grid(end)
+    dt = grid(end, max(w))
     if dt is None:
         return None
     length = float(end.target.reach) + 20 / min(w) if end.horizon is sp.oo else float(end.horizon)

@@ -56,8 +56,9 @@ def _dense_loss(problem: DenseProblem, surface: DenseLandscape) -> Check:
 
 def _dense_backpropagation(problem: DenseProblem, surface: DenseLandscape) -> Check | None:
     """The gradient through both Gramians against backpropagation through the dense network that runs."""
-    dt = grid(problem)
-    rate = -float(np.linalg.eigvals(surface.network(surface.start).recurrent).real.max())
+    eigenvalues = np.linalg.eigvals(surface.network(surface.start).recurrent)
+    rate = -float(eigenvalues.real.max())
+    dt = grid(problem, float(abs(eigenvalues).max()))
     length = float(problem.target.reach) + 20 / rate if problem.horizon is sp.oo else float(problem.horizon)
     if dt is None or length / dt > MOST_SAMPLES:
         return None

@@ -214,7 +214,7 @@ def title(cells: Sequence[CellResult]) -> str:
     """The heading of the page, true of the cells."""
     times = [log10(tau) for _, cell in by_memory(cells) if (tau := _tau(cell))]
     swept = list(cells[0].parameters)
-    if len(times) > 1 and times == sorted(times):
+    if len(times) > 1 and times == sorted(times) and times[-1] - times[0] > 0.1:  # less is no growth to speak of
         return "The curse of memory: learning what lies further back takes exponentially longer"
     if swept == ["target.horizon"]:
         return "How far the loss looks back, and what that does to training time"

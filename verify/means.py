@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from verify.store import Store
 
 STORE = "cells.sqlite"  # in the folder of --out
+MOST_JOBS = 1000  # all of them are started at once
 
 
 class Refused(Exception):
@@ -57,7 +58,9 @@ def means(arguments: argparse.Namespace) -> Iterator[Means]:
     """Folder, executor and store of a command, with Refused where they are no use and Interrupted after a Ctrl-C."""
     if arguments.jobs < 1:
         raise Refused(f"--jobs: must be >= 1, got {arguments.jobs}; it is the number of worker processes")
-    if arguments.dask and arguments.jobs > 1:
+    if arguments.jobs > MOST_JOBS:
+        raise Refused(f"--jobs: must be <= {MOST_JOBS}, got {arguments.jobs}; one a core serves best")
+    if arguments.dask is not None and arguments.jobs > 1:
         raise Refused("--dask: has workers of its own; leave out --jobs")
     if arguments.fresh and arguments.store is None and arguments.out is None:
         raise Refused("--fresh: is about a store, and there is none; leave it out, or add --store FILE")
@@ -76,7 +79,7 @@ def _folder(path: Path | None) -> Iterator[Path | None]:
 
 @contextmanager
 def _executor(arguments: argparse.Namespace) -> Iterator[Executor | None]:
-    if not arguments.dask:
+    if arguments.dask is None:
         with workers(arguments.jobs) as executor:
             yield executor
         return
@@ -99,8 +102,8 @@ def _store(arguments: argparse.Namespace) -> "Iterator[Store | None]":
         try:
             yield None
         except KeyboardInterrupt:
-            kept = "--store FILE would have kept what was finished"
-            raise Interrupted(f"interrupted, nothing was written; {kept}") from None
+            kept = "; --store FILE would have kept what was finished" if arguments.stored else ""
+            raise Interrupted(f"interrupted, nothing was written{kept}") from None
         return
     from verify.store import Store, StoreError
 

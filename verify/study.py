@@ -241,8 +241,9 @@ def _set(document: Table, path: str, value: Any) -> None:
     if len(parts) < 2:
         raise StudyError(f"sweep.{path}: must name an entry of a section, such as target.terms.1.lag")
     if parts[0] not in ("target", "start") and path not in ("escape.drop", "escape.fraction"):
+        hint = did_you_mean(parts[0], SECTIONS) if parts[0] not in SECTIONS else ""
         sweepable = "target..., start..., escape.drop and escape.fraction can be swept"
-        raise StudyError(f"sweep.{path}: cannot be swept; {did_you_mean(parts[0], SECTIONS)}{sweepable}")
+        raise StudyError(f"sweep.{path}: cannot be swept; {hint}{sweepable}")
     here: Any = document
     for depth, part in enumerate(parts):
         above = ".".join(parts[:depth])

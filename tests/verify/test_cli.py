@@ -221,9 +221,12 @@ def test_a_bad_study_is_told_and_nothing_is_made(tmp_path, capsys, old, new, mes
     (["--digits", "20.5"], "argument --digits: must be an integer, got '20.5'; write for example 20"),
     (["--digits", "9" * 5000], "argument --digits: must be an integer, got '999"),
     (["--jobs", "0"], "--jobs: must be >= 1, got 0; it is the number of worker processes"),
+    (["--jobs", "100000"], "--jobs: must be <= 1000, got 100000; one a core serves best"),
     (["--jobs", "two"], "argument --jobs: must be an integer, got 'two'"),
     (["--dask", "tcp://127.0.0.1:1", "--jobs", "2"], "--dask: has workers of its own; leave out --jobs"),
     (["--dask", "nonsense"], "--dask: no Dask scheduler answers at 'nonsense': missing port number in address"),
+    (["--dask", ""], "--dask: no Dask scheduler answers at '': missing port number in address"),
+    (["--dask", "http://127.0.0.1:1"], "answers at 'http://127.0.0.1:1': unknown address scheme 'http'"),
     (["--jsn"], "unrecognized arguments: --jsn"),
 ])
 def test_bad_options_are_named(capsys, options, message):

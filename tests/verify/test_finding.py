@@ -94,6 +94,7 @@ def test_growth_names_the_factor_of_the_law_that_holds():
     assert grew.endswith("grew from 100 to 1000, 10 times.")
     assert finding.title(cells).startswith("The curse of memory")
     assert not finding.title([fake(pair("10"), {}, "1000"), fake(pair("12"), {}, "100")]).startswith("The curse")
+    assert not finding.title([fake(pair("10"), {}, "89.20"), fake(pair("12"), {}, "89.21")]).startswith("The curse")
 
 
 def test_growth_of_coincided_units_has_their_exponent():

@@ -55,6 +55,11 @@ def found(path):
     return follow(load(path))
 
 
+def test_plateaus_are_kept_in_no_store(path, tmp_path, capsys):
+    assert main(["plateaus", str(path), "--store", str(tmp_path / "cells.sqlite")]) == 2
+    assert "unrecognized arguments: --store" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_the_command_prints_the_agreed_json_and_writes_it_with_a_figure(path, tmp_path, capsys):
     assert main(["plateaus", str(path), "--json", "--digits", "8", "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()

@@ -226,7 +226,7 @@ WRONG = [  # replaced, by, the message after "study mine: "
     ("[escape]", '[sweep]\n"taget.terms.1.lag" = ["8"]\n[escape]', r"cannot be swept; did you mean 'target'\?"),
     ("[escape]", '[sweep]\n"target.terms.1.lag.x" = ["8"]\n[escape]',
      r"target\.terms\.1\.lag is '10', with nothing inside"),
-    ("[escape]", '[sweep]\n"precision.digits" = ["8"]\n[escape]', r"sweep\.precision\.digits: cannot be swept"),
+    ("[escape]", '[sweep]\n"precision.digits" = ["8"]\n[escape]', r"sweep\.precision\.digits: cannot be swept; target"),
     ("[escape]", '[sweep]\n"target.terms.1.lag" = []\n[escape]',
      r"must be a list of at least one value, got \[\]; write"),
     ("[escape]", '[sweep]\n"target.terms.1.lag" = ["8", 9.5]\n[escape]',
