@@ -35,7 +35,7 @@ from numerics.run import Outcome
 from numerics.slow_rate import NoSlowRate, clock
 from theory.dense import DenseProblem
 from theory.exact import exact
-from theory.kernels import Exponential, t
+from theory.kernels import t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 from theory.rnn import LinearRNN
