@@ -39,7 +39,7 @@ from theory.mixtures import Mixture, l
 
 RIGHT = 3.0  # ln of a rate from where e^{-l} < 1e-8; ln ln of the digits comes on top
 MOST_NODES = 4000
-FLOAT = 16  # digits
+FLOAT, COARSE = 16, 6  # digits
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,13 @@ def float_values(mixture: Mixture, count: int, finer: float = 1.0) -> Array:
 
     finer: > 0, divides the step and widens the range. Estimated.
     """
-    smallest, digits = _scale(mixture), 9.0
+    smallest, digits = _scale(mixture), COARSE
     while True:
         values = _float_values(mixture, grid(mixture, smallest, digits, finer))[:count]
-        if digits == FLOAT and values[-1] > smallest:
+        if digits == FLOAT or not mixture.power_laws:
             return values
-        smallest, digits = min(values[-1], smallest) / 2, FLOAT
+        resolved = len(values) == count and values[-1] > smallest
+        smallest, digits = (values[-1], FLOAT) if resolved else (smallest / 1000, COARSE)
 
 
 def _scale(mixture: Mixture) -> float:
