@@ -165,7 +165,7 @@ def _enclosures(compression: Compression, count: int, digits: int) -> tuple[Encl
     if count == 0:
         return ()
     with Arb(compression.digits).working():
-        vectors = _eigenvectors(compression.matrix, count, digits)
+        vectors = _eigenvectors(compression, count, digits)
         for lead in (min(count + SPARE, vectors.nrows()), vectors.nrows()):
             pencil = Pencil(compression.matrix, vectors, lead)
             found = tuple(_enclosed(pencil, k, compression.rest, digits) for k in range(1, count + 1))
@@ -209,12 +209,12 @@ def _closed(value: sp.Expr, digits: int) -> Enclosed:
     return Enclosed(_written(_rounded(lower, digits, ROUND_FLOOR)), _written(_rounded(upper, digits, ROUND_CEILING)))
 
 
-def _eigenvectors(matrix: flint.arb_mat, count: int, digits: int) -> flint.arb_mat:
-    """V, nearly; float64 where the square of its error is small beside what is wanted."""
-    approximate = floats(matrix)
-    values, vectors = np.linalg.eigh(approximate)
+def _eigenvectors(compression: Compression, count: int, digits: int) -> flint.arb_mat:
+    """V, nearly; float64 where the square of its error is small beside what is wanted, or there is no upper bound."""
+    matrix = compression.matrix
+    values, vectors = np.linalg.eigh(floats(matrix))
     sizes = np.sort(abs(values))[::-1]
-    if sizes[count - 1] > FLOAT_VECTORS * 10 ** (digits / 2 + 1) * sizes[0]:
+    if compression.rest is None or sizes[count - 1] > FLOAT_VECTORS * 10 ** (digits / 2 + 1) * sizes[0]:
         return flint.arb_mat(*vectors.shape, [flint.arb(x) for x in vectors.ravel()])
     middle = flint.acb_mat(matrix.mid())
     _, columns = middle.eig(right=True, algorithm="approx")
