@@ -26,7 +26,7 @@ import sympy as sp
 
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Array
-from numerics.cauchy import float_values
+from numerics import cauchy
 from numerics.compiling import evaluate
 from numerics.compression import Compression, floats, greedy, leja, of_finite_rank, of_mixture, onto_exponentials
 from numerics.inertia import Pencil
@@ -109,7 +109,7 @@ def _compressed(kernels: tuple[Kernel, ...], count: int, digits: int) -> Compres
     except NoMixture:
         mixed = None
     if mixed is not None and mixed.positive:
-        least = float(float_values(mixed, count)[-1])
+        least = float(cauchy.float_values(cauchy.of_mixture(mixed), count)[-1])
         rest = least * 10.0 ** -(digits + 1)
         return of_mixture(kernels, mixed, rest, digits + 20 - int(np.log10(least)))
     return _general(kernels, count, digits)

@@ -38,7 +38,8 @@ def leading(step: Callable[[Block], tuple[Block, Block]], start: Array, count: i
         values, ritz = flint.acb_mat(small.mid()).eig(right=True, algorithm="approx")
         order = sorted(range(len(values)), key=lambda k: float(abs(values[k]).mid()), reverse=True)
         sizes = [abs(values[k].real).mid() for k in order[:count]]
-        if all(abs(new - old) < goal * new for new, old in zip(sizes, last, strict=True)):
+        least = goal * sizes[0]  # smaller ones are noise
+        if all(abs(new - old) < goal * max(new, least) for new, old in zip(sizes, last, strict=True)):
             return sizes
         last = sizes
         V = _columns(image * _real(ritz, order))
