@@ -26,7 +26,7 @@ from numerics import cauchy, nystrom
 from numerics.answer import Guarantee, context, decimal
 from numerics.arithmetic import Arb, Float64
 from numerics.compiling import evaluate
-from numerics.hankel_bounds import check_count, check_wanted, enclosed_singular_values
+from numerics.hankel_bounds import check_count, check_wanted, enclosures
 from numerics.spectra import block_width, leading
 from theory.exact import Exact, positive
 from theory.finite_rank import finite_rank
@@ -120,7 +120,7 @@ def differencing_singular_values(d: Exact, count: int = 6, *, digits: int = 12) 
 
 
 def _of_finite_rank(kernels: tuple[Kernel, ...], count: int, digits: int, began: float) -> SingularValues:
-    bounds = enclosed_singular_values(kernels, count, digits=digits + GUARD)
+    bounds = enclosures(kernels, count, digits + GUARD)
     balls = [[flint.arb(each.lower), flint.arb(each.upper or each.lower)] for each in bounds]
     values = tuple("0" if high == 0 else _shared(low, high, digits) for low, high in balls)
     return _result(values, digits, "C^T H C of finite rank", began)

@@ -75,14 +75,19 @@ def enclosed_singular_values(
     kernels = memory(target)
     check_count(count)
     check_wanted(digits)
+    return enclosures(kernels, count, digits)
+
+
+def enclosures(kernels: tuple[Kernel, ...], count: int, digits: int) -> tuple[Enclosed, ...]:
+    """`enclosed_singular_values` of the terms that theory.hankel.memory returns, its arguments checked."""
     if box_singular_value(kernels, 1) is not None:
         return tuple(_closed(box_singular_value(kernels, k), digits) for k in range(1, count + 1))
     known = finite_rank(kernels)
     if known is None:
-        return _enclosures(_compressed(kernels, count, digits), count, digits)
+        return _bounds(_compressed(kernels, count, digits), count, digits)
     working = 2 * digits + 30
     while True:
-        found = _enclosures(of_finite_rank(known, working), min(count, known.rank), digits)
+        found = _bounds(of_finite_rank(known, working), min(count, known.rank), digits)
         if all(each.lower != "0" for each in found) or working > MOST_WORKING:
             return found + (Enclosed("0", "0"),) * (count - len(found))
         working *= 2  # some are tiny beside the first
@@ -162,7 +167,7 @@ def _sizes(matrix: flint.arb_mat) -> Array:
     return np.sort(abs(np.linalg.eigvalsh(floats(matrix))))[::-1]
 
 
-def _enclosures(compression: Compression, count: int, digits: int) -> tuple[Enclosed, ...]:
+def _bounds(compression: Compression, count: int, digits: int) -> tuple[Enclosed, ...]:
     """Bounds of the first `count` eigenvalues in size, by (L5) and (L6); count <= the size of the matrix."""
     if count == 0:
         return ()
