@@ -67,9 +67,7 @@ class SingularValues:
         }
 
 
-def singular_values(
-    target: Target | Kernel | Sequence[Kernel], count: int = 6, *, digits: int = 12
-) -> SingularValues:
+def singular_values(target: Target | Kernel | Sequence[Kernel], count: int = 6, *, digits: int = 12) -> SingularValues:
     """Hankel singular values sigma_1 .. sigma_count of a memory kernel, largest first.
 
     target: a Target, a Kernel or a list of them, of one input. count: 1 to 200. digits: wanted, 2 to 60; float64 does

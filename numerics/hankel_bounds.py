@@ -152,7 +152,7 @@ def _centre(kernels: tuple[Kernel, ...], seed: list[float], size: int) -> float:
     """ln of the rate about which exponentials imitate the singular vectors best: uphill, octave by octave."""
 
     def quality(centre: float) -> float:
-        return float(_sizes(onto_exponentials(kernels, _around(centre, seed, size), 10))[:size // 2].sum())
+        return float(_sizes(onto_exponentials(kernels, _around(centre, seed, size), 10))[: size // 2].sum())
 
     centre = -math.log(max(1.0, float(Target(kernels).reach)))
     best, octave = quality(centre), math.log(2)

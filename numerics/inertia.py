@@ -11,11 +11,12 @@ eigenvalues of S = M - s N are as many as those of the Schur complement
 
     S_11 - S_12 S_22^{-1} S_21 ,  within |S_12|_F^2 / g of S_11 entry by entry                               (I5)
 
-Less than k of them in all, for B and -B, prove |mu_k| <= s. V of float64 makes S_12 of the order 1e-15; its square is
-what counts. Derived here.
+for an invertible V, which |N - 1| < 1 proves. Less than k of them in all, for B and -B, prove |mu_k| <= s. V of float64
+makes S_12 of the order 1e-15; its square is what counts. Derived here.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import flint
 
@@ -49,11 +50,10 @@ class Pencil:
         self.sizes = [sizes[k] for k in order]  # |mu_k|, nearly
         self.M, self.N = ([[rows[i][j] for j in order] for i in order] for rows in (M, N))
         self.lead = lead
-        tail = range(lead, len(M))
+        whole, tail = range(len(M)), range(lead, len(M))
         self._coupling = [_frobenius(row[lead:] for row in each[:lead]) for each in (self.M, self.N)]
-        self._rest = max((sum(abs(self.M[i][j]).upper() for j in tail) for i in tail), default=flint.arb(0))
-        skew = [sum(abs(self.N[i][j] - (i == j)).upper() for j in tail) for i in tail]
-        self._least = 1 - max(skew, default=flint.arb(0))
+        self._rest = _largest_row([[self.M[i][j] for j in tail] for i in tail])
+        self._least = 1 - _largest_row([[self.N[i][j] - (i == j) for j in whole] for i in whole])  # of N, so of N_22
 
     def at_least(self, k: int, s: flint.arb) -> bool:
         """Whether |mu_k| > s is proved, by (I4); for compressions B of an operator its k-th in size is then > s too."""
@@ -62,6 +62,8 @@ class Pencil:
 
     def at_most(self, k: int, s: flint.arb) -> bool:
         """Whether |mu_k| <= s is proved, by (I5)."""
+        if not self._least > 0:
+            return False  # V might be singular
         doubt = flint.arb(0)
         if self.lead < len(self.M):
             gap = (s * self._least - self._rest).lower()
@@ -74,6 +76,11 @@ class Pencil:
     def _above(self, s: flint.arb, sign: int, doubt: flint.arb) -> int | None:
         lead = range(self.lead)
         return positive_pivots([[sign * self.M[i][j] - s * self.N[i][j] + doubt for j in lead[i:]] for i in lead])
+
+
+def _largest_row(rows: list[list[flint.arb]]) -> flint.arb:
+    """The largest sum of moduli: a bound of the norm of a symmetric matrix."""
+    return reduce(flint.arb.max, (sum(map(abs, row), flint.arb(0)) for row in rows), flint.arb(0)).upper()
 
 
 def _frobenius(rows: Iterable[Sequence[flint.arb]]) -> flint.arb:

@@ -21,8 +21,8 @@ A bump A exp(-(t-L)^2/(2 sg^2)) at the time L fills L times the bandwidth over p
 A pure delay, y_t = x_{t-L}, is no kernel: Gamma f(t) = f(L-t) on [0, L] is an isometry there, all its singular values
 are 1, and no width brings the error below 1                                                                 (D5)
 
-Fractional differencing (1-B)^d has the leading term of (M17) with om = d, but not its logarithm: the rates of its mixture
-end at 1, where those of a power law fade like e^{-l}. Its singular values follow
+Fractional differencing (1-B)^d has the leading term of (M17) with om = d, but not its logarithm: the rates of its
+mixture end at 1, where those of a power law fade like e^{-l}. Its singular values follow
 
     sigma_k ~ 2 sin(pi d) 4^d e^{-X} ,  X = pi sqrt(2 d (k - 1/2))                          conjectured        (D6)
 
@@ -65,7 +65,7 @@ def differencing_singular_value(index: Exact | sp.Expr, d: Exact | sp.Expr) -> s
     """sigma_index of fractional differencing (1-B)^d, 0 < d < 1, index >= 1 (D6). Conjectured.
 
     >>> sp.N(differencing_singular_value(6, "1/4"), 6)
-    0.0109378
+    0.0109262
     """
     power = positive(d, "d", "for a filter (1-B)^d with an absolutely summable memory")
     X = sp.pi * sp.sqrt(2 * power * (positive(index, "index", "for it counts from 1") - sp.Rational(1, 2)))
