@@ -174,7 +174,7 @@ def _resolved(pair: tuple[Values, Values], digits: int) -> bool:
 
 def _twice(pair: tuple[Values, Values], count: int, digits: int, route: str, began: float) -> SingularValues:
     values = [_shared(x, y, digits) for x, y in zip(*pair, strict=False)]
-    return _result((*values, *["0"] * (count - len(values))), digits, route, began)
+    return _result((*values, *[None] * (count - len(values))), digits, route, began)
 
 
 def _shared(x: Any, y: Any, digits: int) -> str | None:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 from typing import Literal
 
 import flint
@@ -183,24 +184,25 @@ def _bounds(compression: Compression, count: int, digits: int) -> tuple[Enclosed
 
 def _enclosed(pencil: Pencil, k: int, rest: flint.arb | None, digits: int) -> Enclosed:
     """Bounds of sigma_k, as close as can be proved."""
-    size = Decimal(decimal(pencil.sizes[k - 1], digits + 10))
+    size = Fraction(decimal(pencil.sizes[k - 1], digits + 10))
     below = (_rounded(size * (1 - slack), digits, ROUND_FLOOR) for slack in _slacks(digits))
     lower = next((each for each in below if pencil.at_least(k, flint.arb(str(each)))), Decimal(0))
     if rest is None:
         return Enclosed(_written(lower), None)
-    lost = Decimal(decimal(rest, digits + 10))
+    lost = Fraction(decimal(rest, digits + 10))
     above = (_rounded(size * (1 + slack) + lost, digits, ROUND_CEILING) for slack in _slacks(digits))
     upper = next((each for each in above if pencil.at_most(k, flint.arb(str(each)) - rest)), None)
     return Enclosed(_written(lower), None if upper is None else _written(upper))
 
 
-def _slacks(digits: int) -> Iterator[Decimal]:
+def _slacks(digits: int) -> Iterator[Fraction]:
     """Relative distances at which a proof is tried."""
-    return (Decimal(10) ** -place for place in range(digits + 1, 0, -1))
+    return (Fraction(1, 10**place) for place in range(digits + 1, 0, -1))
 
 
-def _rounded(value: Decimal, digits: int, rounding: str) -> Decimal:
-    return Context(prec=digits + EXTRA, rounding=rounding).plus(value)
+def _rounded(value: Fraction, digits: int, rounding: str) -> Decimal:
+    rounded = Context(prec=digits + EXTRA, rounding=rounding)
+    return rounded.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
 def _written(value: Decimal) -> str:
@@ -210,9 +212,8 @@ def _written(value: Decimal) -> str:
 def _closed(value: sp.Expr, digits: int) -> Enclosed:
     with Arb(digits + 20).working():
         ball = evaluate(value, Arb(digits + 20))
-        ends = [Decimal(decimal(each, digits + 15)) for each in (ball, ball)]
-        slack = Decimal(10) ** -(digits + 10)
-    lower, upper = ends[0] * (1 - slack), ends[1] * (1 + slack)
+    middle, slack = Fraction(decimal(ball, digits + 15)), Fraction(1, 10 ** (digits + 10))  # far more than its radius
+    lower, upper = middle * (1 - slack), middle * (1 + slack)
     return Enclosed(_written(_rounded(lower, digits, ROUND_FLOOR)), _written(_rounded(upper, digits, ROUND_CEILING)))
 
 

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import flint
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from oracles import double_exponential, hankel_on_a_grid, uniform
 from strategies import AMPLITUDES, RATES
 from theory.kernels import Airy, Box, Erlang, Exponential, Gaussian, PowerLaw
 from theory.mixtures import mixture
+from tolerances import number
 
 POSITIVE = [(PowerLaw(),), (PowerLaw(omega="5/2", amplitude="1e-9"),), (PowerLaw(), Exponential(rate="1e-3"))]
 
@@ -144,6 +146,15 @@ def test_a_pencil_proves_what_is_true_and_nothing_else(lead):
             assert pencil.at_least(k, near) and not pencil.at_least(k, far)
             assert pencil.at_most(k, far) and not pencil.at_most(k, near)
         assert not pencil.at_most(3, flint.arb(1e-4)) and (lead == 6 or not pencil.at_most(4, flint.arb(5e-4)))
+
+
+@pytest.mark.parametrize("digits", [2, 15, 40])
+def test_closed_bounds_are_rounded_outwards(digits):
+    with mpmath.workdps(70):
+        for k, (lower, upper) in enumerate(ends(enclosed_singular_values(Box("-3", end="1/3"), 9, digits=digits)), 1):
+            exact = 2 / ((2 * k - 1) * mpmath.pi)
+            assert number(lower, mpmath)[0] < exact < number(upper, mpmath)[0]
+            assert upper - lower < lower / 10**digits
 
 
 def test_a_singular_basis_proves_no_upper_bound():

@@ -29,7 +29,7 @@ def test_equal_rates_and_omegas_are_one():
 
 @pytest.mark.parametrize("kernel", [Gaussian(), Box(), Erlang(order=1), Exponential(lag=1), PowerLaw(lag=1)])
 def test_others_are_no_mixture(kernel):
-    with pytest.raises(NoMixture, match="term 1 must be .* use a method for general kernels"):
+    with pytest.raises(NoMixture, match=r"term 1 must be .* use a method for general kernels"):
         mixture([Exponential(), kernel])
 
 
