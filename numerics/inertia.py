@@ -11,8 +11,8 @@ eigenvalues of S = M - s N are as many as those of the Schur complement
 
     S_11 - S_12 S_22^{-1} S_21 ,  within |S_12|_F^2 / g of S_11 entry by entry                               (I5)
 
-for an invertible V, which |N - 1| < 1 proves. Less than k of them in all, for B and -B, prove |mu_k| <= s. V of float64
-makes S_12 of the order 1e-15; its square is what counts. Derived here.
+Less than k of them in all, for B and -B, prove |mu_k| <= s. (V must be invertible; it is where no pivot may be 0.) V of
+float64 makes S_12 of the order 1e-15; its square is what counts. Derived here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,10 +50,10 @@ class Pencil:
         self.sizes = [sizes[k] for k in order]  # |mu_k|, nearly
         self.M, self.N = ([[rows[i][j] for j in order] for i in order] for rows in (M, N))
         self.lead = lead
-        whole, tail = range(len(M)), range(lead, len(M))
+        tail = range(lead, len(M))
         self._coupling = [_frobenius(row[lead:] for row in each[:lead]) for each in (self.M, self.N)]
         self._rest = _largest_row([[self.M[i][j] for j in tail] for i in tail])
-        self._least = 1 - _largest_row([[self.N[i][j] - (i == j) for j in whole] for i in whole])  # of N, so of N_22
+        self._least = 1 - _largest_row([[self.N[i][j] - (i == j) for j in tail] for i in tail])  # of N_22
 
     def at_least(self, k: int, s: flint.arb) -> bool:
         """Whether |mu_k| > s is proved, by (I4); for compressions B of an operator its k-th in size is then > s too."""
@@ -62,8 +62,6 @@ class Pencil:
 
     def at_most(self, k: int, s: flint.arb) -> bool:
         """Whether |mu_k| <= s is proved, by (I5)."""
-        if not self._least > 0:
-            return False  # V might be singular
         doubt = flint.arb(0)
         if self.lead < len(self.M):
             gap = (s * self._least - self._rest).lower()

@@ -289,7 +289,7 @@ def hankel_by_lyapunov(A, b, c, count):
 
 
 def hankel_on_a_grid(rho, count, nodes, weights):
-    """|eigenvalues| of sqrt(w_i) rho(t_i + t_j) sqrt(w_j), largest first: the definition by a quadrature rule, float64."""
+    """|eigenvalues| of sqrt(w_i) rho(t_i + t_j) sqrt(w_j), largest first: the definition on a grid, float64."""
     roots = np.sqrt(weights)
     sizes = abs(np.linalg.eigvalsh(roots[:, None] * rho(nodes[:, None] + nodes[None, :]) * roots[None, :]))
     return np.sort(sizes)[::-1][:count]

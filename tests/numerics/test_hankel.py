@@ -1,6 +1,7 @@
 """Hankel singular values against the definition on a grid, Gramians, finite sections, reference values; identities."""
 
 import tomllib
+from dataclasses import replace
 from fractions import Fraction
 from math import gamma
 from pathlib import Path
@@ -14,11 +15,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numerics.arithmetic import Float64
 from numerics.hankel import differencing_singular_values, singular_values
 from numerics.hankel_bounds import enclosed_singular_values
+from numerics.nystrom import Mesh, matrix
 from oracles import double_exponential, hankel_by_lyapunov, hankel_on_a_grid, uniform
 from strategies import AMPLITUDES, RATES
-from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
+from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw, t
 from theory.problem import Target
 from theory.width_laws import differencing_singular_value
 from tolerances import agree
@@ -87,6 +90,16 @@ def test_a_box_has_a_closed_form_that_the_general_route_finds_too():
     assert closed.guarantee == "exact" and closed.values[0] == "3.81971863421"
     halves = [Box(amplitude="-2", end=1), Box(amplitude="-2", start=1, end=3)]  # the same kernel, in two pieces
     assert floats(singular_values(halves, 5)) == pytest.approx(floats(closed), rel=1e-11)
+
+
+def test_a_line_may_cut_panels_anywhere():
+    # a box on [0, 2], (K4), on panels that do not fit it; without the corners of the split it would be good to 1e-4
+    pieces = (sp.Integer(1), sp.Integer(0))
+    mesh = Mesh((sp.S.Zero, sp.Rational(7, 10), sp.Integer(2)), (sp.S.Zero, sp.Integer(2)), pieces)
+    sizes = np.sort(abs(np.linalg.eigvalsh(matrix(mesh, 16, Float64()))))[::-1]
+    assert sizes[:3] == pytest.approx([4 / np.pi, 4 / (3 * np.pi), 4 / (5 * np.pi)], rel=1e-12)
+    jump = replace(mesh, pieces=(sp.S.Zero, sp.exp(-t)), ends=(*mesh.ends, sp.Integer(3)))
+    assert np.array_equal(matrix(jump, 8, Float64()), matrix(jump, 8, Float64()).T)
 
 
 @settings(max_examples=15)

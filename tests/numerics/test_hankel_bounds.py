@@ -162,3 +162,11 @@ def test_a_singular_basis_proves_no_upper_bound():
     with flint.ctx.workprec(100):
         pencil = Pencil(balls(np.diag([1.0, 1e-3])), balls(np.array([[0.0, 0.0], [1.0, 1.0]])), 2)
         assert not pencil.at_most(1, flint.arb(0.5)) and not pencil.at_least(1, flint.arb(0.5))
+
+
+def test_what_couples_the_blocks_counts():
+    # the larger eigenvalue is 1.0908; the leading block alone would have it below 1.05
+    with flint.ctx.workprec(100):
+        pencil = Pencil(balls(np.array([[1.0, 0.3], [0.3, 0.1]])), balls(np.eye(2)), 1)
+        assert not pencil.at_most(1, flint.arb(1.05)) and pencil.at_most(1, flint.arb(1.2))
+        assert pencil.at_least(1, flint.arb(0.99)) and not pencil.at_least(1, flint.arb(1.05))  # the block has none
