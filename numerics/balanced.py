@@ -1,0 +1,67 @@
+r"""Balanced truncation of a completely monotone kernel: a good network of any width at the price of one SVD.
+
+The long sum (CF1) has the Gramians P = Q = L L^T. With L = V S Y^T, the singular values of its Hankel operator are
+sigma = S^2, and the balanced network cut to width m is the compression to the first m columns of V. It has positive
+amplitudes and real rates, again completely monotone, and
+
+    int_0^inf (rho - rho_hat) = R(0) - Rhat(0) = 2 sum_{k>m} sigma_k = sup_s |R(is) - Rhat(is)|            (BT1)
+
+(Liu and Sreeram's equality for symmetric networks, cited from memory; the tests check it.) Its L1 error was 1 to 4 %
+above the best that we know.
+"""
+
+import numpy as np
+
+from numerics.arithmetic import Array
+from numerics.long_sum import compression, gramian_factor, left_vectors, long_sum, negligible
+from theory.mixture import Mixture, completely_monotone
+from theory.problem import Target
+from theory.rnn import LinearRNN
+
+WIDEST = 200
+
+
+def balanced_truncation(target: Target, width: int) -> LinearRNN:
+    """The balanced truncation of a completely monotone target: exponentials and power laws of positive amplitudes.
+
+    width: hidden units m, 1 to 200.
+    Returns a LinearRNN, its numbers the shortest decimals of float64, by rising rate; rates to 1e-250 keep about twelve
+    digits. The target itself where m exponentials are all it has.
+    Guarantee: estimated. Raises NoMixture for any other target, ValueError or TypeError for a bad width, ArithmeticError
+    where float64 cannot tell so many units apart.
+
+    >>> from theory.kernels import PowerLaw
+    >>> balanced_truncation(Target([PowerLaw()]), 1).width
+    1
+    """
+    kernel = completely_monotone(target)
+    check_width(width)
+    return exact_sum(kernel, width) or network(*truncation(kernel, width)[1:])
+
+
+def truncation(kernel: Mixture, width: int) -> tuple[tuple[Array, Array], Array, Array]:
+    """The long sum (rates, weights) of a kernel, and (amplitudes, rates), shape (m,) each, of its truncation."""
+    least = negligible(kernel, width)
+    rates, weights = long_sum(kernel, least)
+    _, vectors = left_vectors(gramian_factor(rates, weights, least))
+    if vectors.shape[1] < width:
+        raise ArithmeticError(f"width must be at most {vectors.shape[1]} for this target in float64, got {width}")
+    return (rates, weights), *compression(rates, weights, vectors[:, :width])
+
+
+def check_width(width: int, widest: int = WIDEST) -> None:
+    """TypeError or ValueError for a width that is none."""
+    if not isinstance(width, int) or isinstance(width, bool):
+        raise TypeError(f"width must be an int, got {width!r}")
+    if not 1 <= width <= widest:
+        raise ValueError(f"width must be from 1 to {widest} hidden units, got {width}")
+
+
+def exact_sum(kernel: Mixture, width: int) -> LinearRNN | None:
+    """The target as a network, where the width is enough for it."""
+    return LinearRNN(kernel.masses) if kernel.rank is not None and kernel.rank <= width else None
+
+
+def network(amplitudes: Array, rates: Array) -> LinearRNN:
+    """Floats as exact decimals, the shortest that are the same floats."""
+    return LinearRNN.of(*([repr(float(each)) for each in np.asarray(values)] for values in (amplitudes, rates)))
