@@ -29,7 +29,7 @@ from numerics.long_sum import long_sum
 from numerics.realisation import Samples
 from theory.dense import DenseProblem, DenseRNN
 from theory.kernels import Erlang, Exponential, Kernel, PowerLaw
-from theory.mixture import mixture
+from theory.mixtures import Mixture
 from theory.pairs import modes
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
@@ -38,7 +38,7 @@ DIGITS = 8
 L2_DIGITS = (40, 80, 160)  # working digits of (M4), which cancels
 GRID, SLOWER, FASTER = 3000, 1e3, 10.0  # of the search: points, and how far beyond the rates
 REFINED = 6  # local maxima
-LEAST = 1e-18  # of the trace of a power law that its long sum may miss
+LEAST = 1e-20  # singular value that the long sum of a power law still has
 s = sp.Symbol("s", positive=True)
 
 
@@ -110,7 +110,7 @@ def _transform(term: Kernel, fastest: float) -> Callable[[Array], Array]:
         closed = bind((s,), [term.laplace(s)], Float64())
         return lambda at: closed(at)[0]
     if isinstance(term, PowerLaw):
-        rates, weights = long_sum(mixture(Target([PowerLaw(term.amplitude, term.omega)])), LEAST)
+        rates, weights = long_sum(Mixture((), ((term.amplitude, term.omega),)), LEAST)
         lag = float(term.lag)
         return lambda at: np.exp(-lag * at) * np.array([(weights / (rates + each)).sum() for each in at])
     samples = Samples(Target([term]))

@@ -1,6 +1,6 @@
 r"""Balanced truncation of a completely monotone kernel: a good network of any width at the price of one SVD.
 
-The long sum (CF1) has the Gramians P = Q = L L^T. With L = V S Y^T, the singular values of its Hankel operator are
+The long sum (CF1) has the Gramians P = Q = L L^T (C3). With L = V S Y^T, the singular values of its Hankel operator are
 sigma = S^2, and the balanced network cut to width m is the compression to the first m columns of V. It has positive
 amplitudes and real rates, again completely monotone, and
 
@@ -13,18 +13,20 @@ above the best that we know.
 import numpy as np
 
 from numerics.arithmetic import Array
-from numerics.long_sum import compression, gramian_factor, left_vectors, long_sum, negligible
-from theory.mixture import Mixture, completely_monotone
+from numerics.cauchy import cholesky, float_values
+from numerics.long_sum import compression, left_vectors, long_sum
+from theory.mixtures import Mixture, completely_monotone
 from theory.problem import Target
 from theory.rnn import LinearRNN
 
-WIDEST = 200
+WIDEST = 199  # of one more singular value at most 200 are asked
+NEGLIGIBLE = 1e-40  # pivots beside the first
 
 
 def balanced_truncation(target: Target, width: int) -> LinearRNN:
     """The balanced truncation of a completely monotone target: exponentials and power laws of positive amplitudes.
 
-    width: hidden units m, 1 to 200.
+    width: hidden units m, 1 to 199.
     Returns a LinearRNN, its numbers the shortest decimals of float64, by rising rate; rates to 1e-250 keep about twelve
     digits. The target itself where m exponentials are all it has.
     Guarantee: estimated. Raises NoMixture for any other target, ValueError or TypeError for a bad width, ArithmeticError
@@ -41,11 +43,8 @@ def balanced_truncation(target: Target, width: int) -> LinearRNN:
 
 def truncation(kernel: Mixture, width: int) -> tuple[tuple[Array, Array], Array, Array]:
     """The long sum (rates, weights) of a kernel, and (amplitudes, rates), shape (m,) each, of its truncation."""
-    least = negligible(kernel, width)
-    rates, weights = long_sum(kernel, least)
-    _, vectors = left_vectors(gramian_factor(rates, weights, least))
-    if vectors.shape[1] < width:
-        raise ArithmeticError(f"width must be at most {vectors.shape[1]} for this target in float64, got {width}")
+    rates, weights = long_sum(kernel, float(float_values(kernel, width + 1)[-1]))
+    _, vectors = left_vectors(cholesky(np.log(rates), np.sqrt(weights / rates), NEGLIGIBLE))
     return (rates, weights), *compression(rates, weights, vectors[:, :width])
 
 
@@ -59,7 +58,7 @@ def check_width(width: int, widest: int = WIDEST) -> None:
 
 def exact_sum(kernel: Mixture, width: int) -> LinearRNN | None:
     """The target as a network, where the width is enough for it."""
-    return LinearRNN(kernel.masses) if kernel.rank is not None and kernel.rank <= width else None
+    return LinearRNN(kernel.atoms) if not kernel.power_laws and len(kernel.atoms) <= width else None
 
 
 def network(amplitudes: Array, rates: Array) -> LinearRNN:

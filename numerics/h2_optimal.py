@@ -14,7 +14,7 @@ import numpy as np
 from numerics.arithmetic import Array
 from numerics.balanced import check_width, exact_sum, network, truncation
 from numerics.long_sum import compression, left_vectors, rational_basis
-from theory.mixture import completely_monotone
+from theory.mixtures import completely_monotone
 from theory.problem import Target
 from theory.rnn import LinearRNN
 
@@ -26,7 +26,7 @@ MEMORY = 8  # steps that are mixed
 def h2_optimal(target: Target, width: int) -> LinearRNN:
     """The network that satisfies (M7) for a completely monotone target, found from the balanced truncation.
 
-    width: hidden units m, 1 to 200. Returns a LinearRNN, by rising rate; the target itself where m is enough for it.
+    width: hidden units m, 1 to 199. Returns a LinearRNN, by rising rate; the target itself where m is enough for it.
     Guarantee: estimated, and locally optimal only. Raises as `balanced_truncation`, and ArithmeticError where the
     iteration does not converge.
     """

@@ -1,6 +1,6 @@
 r"""The L1 error of a network, enclosed: an upper bound of what its width can achieve.
 
-With real rates against a mixture of exponentials there are at most N sign changes (MX3). Where the signs of e at
+With real rates against a mixture of exponentials there are at most N sign changes (LE2). Where the signs of e at
 N + 1 times are proved to alternate, there is one simple root between any two of them and no other, beyond the last
 and before the first included; brackets of those roots are narrowed by signs proved in balls, and the closed tails
 
@@ -24,7 +24,8 @@ from numerics.arithmetic import Arb, Array, Float64
 from numerics.sign_changes import ErrorCurve, coefficients, float_changes
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
-from theory.mixture import Mixture, NoMixture, mixture
+from theory.l1 import most_sign_changes, reproduces
+from theory.mixtures import Mixture, NoMixture, mixture
 from theory.pairs import kernels
 from theory.problem import Target
 from theory.rnn import LinearRNN
@@ -69,10 +70,12 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
     if any(term.input != 1 for term in target.terms):
         raise ValueError("target must be of one input, for the L1 error of one kernel; errors of the inputs add up")
     try:
-        kernel = mixture(target)
+        kernel = mixture(target.terms)
     except NoMixture:
         kernel = None
     if kernel is not None and isinstance(network, LinearRNN):
+        if reproduces(kernel, network):
+            return Bounds("0", "0", "exact", "the target itself", 0)
         found = _by_sign_changes(kernel, network, digits)
         if found is not None:
             return found
@@ -83,8 +86,8 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
 
 
 def _by_sign_changes(kernel: Mixture, network: LinearRNN, digits: int) -> Bounds | None:
-    """The norm where (MX3) is attained; None where it is not, or cannot be proved to be."""
-    most = kernel.most_sign_changes(network)
+    """The norm where (LE2) is attained; None where it is not, or cannot be proved to be."""
+    most = most_sign_changes(kernel, network)
     if most is None:
         return None
     rough = Float64()
@@ -122,8 +125,9 @@ def _ball(curve: ErrorCurve, network: LinearRNN, first: int, changes: Array, dig
 
 
 def rounded_outward(ball: flint.arb, digits: int) -> tuple[str, str]:
-    """Decimals of so many digits below and above every point of a ball."""
-    return _rounded(ball.lower(), digits, ROUND_FLOOR), _rounded(ball.upper(), digits, ROUND_CEILING)
+    """Decimals of so many digits below and above every point of a ball for a number >= 0."""
+    below = _rounded(ball.lower(), digits, ROUND_FLOOR) if ball.lower() > 0 else "0"
+    return below, _rounded(ball.upper(), digits, ROUND_CEILING)
 
 
 def _rounded(end: flint.arb, digits: int, rounding: str) -> str:

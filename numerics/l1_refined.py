@@ -1,9 +1,10 @@
-r"""The best L1 approximation of a completely monotone kernel by m real exponentials: Newton's method for (LE2).
+r"""The best L1 approximation of a completely monotone kernel by m real exponentials: Newton's method for (LE3).
 
-Unknowns ln a_i, ln w_i and ln t_j, j = 1..2m, the sign changes of the error; equations (LE2), the last of them as
+Unknowns a_i, ln w_i and ln t_j, j = 1..2m, the sign changes of the error; equations (LE3), the last of them as
 e(t_j)/rho(t_j) = 0. The start is the balanced truncation, whose error has 2m sign changes already and is a few per cent
-too large. A step is cut so that no sign change moves by more than PART of its distance to the next, and no unknown by
-more than LONGEST. The same code in float64, and then in the midpoints of balls for more digits.
+too large. A step is cut so that no sign change comes nearer to the next by more than PART of its distance, and nothing
+moves by more than a length: a long one first, from the start again with shorter ones where that does not converge. The
+same code in float64, and then in the midpoints of balls for more digits.
 """
 
 from typing import Any
@@ -15,20 +16,20 @@ from numerics.balanced import check_width, exact_sum, network, truncation
 from numerics.compiling import bind
 from numerics.sign_changes import ErrorCurve, coefficients, float_changes
 from theory import l1
-from theory.mixture import Mixture, completely_monotone
+from theory.mixtures import Mixture, completely_monotone
 from theory.problem import Target
 from theory.rnn import LinearRNN
 
-STEPS = 60
-PART, LONGEST = 0.4, 0.5
+STEPS = 120
+PART, LENGTHS = 0.4, (0.3, 0.05, 0.01)  # of a step: LENGTHS relative for amplitudes, else of logarithms
 CONVERGED = 1e-8  # a step of Newton's method; the next would be far smaller
 GUARD = 25  # digits beyond those asked
 
 
 def l1_refined(target: Target, width: int, *, digits: int = 15) -> LinearRNN:
-    """The network that solves (LE2) for a completely monotone target: of the least L1 error, as far as is known.
+    """The network that solves (LE3) for a completely monotone target: of the least L1 error, as far as is known.
 
-    width: hidden units m, 1 to 200. digits: of amplitudes and rates, from 15, which float64 gives, to 200.
+    width: hidden units m, 1 to 199. digits: of amplitudes and rates, from 15, which float64 gives, to 200.
     Returns a LinearRNN, by rising rate; the target itself where m is enough for it.
     Guarantee: estimated (stationary, not proved to be optimal); numerics.l1_enclosure encloses its error.
     Raises as `balanced_truncation`, and ArithmeticError where Newton's method does not converge.
@@ -45,18 +46,25 @@ def l1_refined(target: Target, width: int, *, digits: int = 15) -> LinearRNN:
         first, changes = float_changes(rough.curve, a, w)
         if len(changes) != 2 * width:
             raise ArithmeticError(f"the error must have {2 * width} sign changes to start from, and has {len(changes)}")
-        a, w, changes = rough.solve(a, w, changes, first, CONVERGED)
+        solved = (rough.solve(a, w, changes, first, CONVERGED, longest) for longest in LENGTHS)
+        found = next((each for each in solved if each is not None), None)
+        if found is None:
+            raise ArithmeticError(f"Newton's method must converge at width {width}, and does not; ask for another width")
+        a, w, changes = found
     if digits == 15:
         return network(a, w)
     fine = _Optimality(kernel, Arb(digits + GUARD))
     with fine.arithmetic.working():
         start = (fine.arithmetic.array(each) for each in (a, w, changes))
-        a, w, _ = fine.solve(*start, first, 10.0 ** -(digits / 2 + 5))
-        return LinearRNN.of(*([each.str(digits + 2, radius=False) for each in values] for values in (a, w)))
+        polished = fine.solve(*start, first, 10.0 ** -(digits / 2 + 5), LENGTHS[0])
+        if polished is None:
+            raise ArithmeticError(f"Newton's method must reach {digits} digits at width {width}, and does not; ask for less")
+        units = ([each.str(digits + 2, radius=False) for each in values] for values in polished[:2])
+        return LinearRNN.of(*units)
 
 
 class _Optimality:
-    """The equations (LE2) and their Jacobian, in an arithmetic."""
+    """The equations (LE3) and their Jacobian, in an arithmetic."""
 
     def __init__(self, kernel: Mixture, arithmetic: Arithmetic) -> None:
         self.arithmetic, self.curve = arithmetic, ErrorCurve(kernel, arithmetic)
@@ -64,19 +72,22 @@ class _Optimality:
             self._conditions = bind((l1.w, l1.t), l1.optimality_block(), arithmetic)
             self._units = bind((l1.a, l1.w, l1.t), l1.unit_block(), arithmetic)
 
-    def solve(self, a: Array, w: Array, changes: Array, first: int, close: float) -> tuple[Array, Array, Array]:
-        """(a, w, changes) after the step that is smaller than `close`; ArithmeticError where none is."""
+    def solve(
+        self, a: Array, w: Array, changes: Array, first: int, close: float, longest: float
+    ) -> tuple[Array, Array, Array] | None:
+        """(a, w, changes) after the step that is smaller than `close`; None where none is."""
         exp, midpoint, m = self.arithmetic.functions["exp"], self.arithmetic.midpoint, len(w)
         for _ in range(STEPS):
-            step = midpoint(self._newton_step(a, w, changes, first))
-            size = float(abs(step).max())
-            a, w = midpoint(a * exp(step[:m])), midpoint(w * exp(step[m : 2 * m]))
+            step = midpoint(self._newton_step(a, w, changes, first, longest))
+            if not np.isfinite(size := float(abs(step).max())):
+                return None
+            a, w = midpoint(a * (1 + step[:m])), midpoint(w * exp(step[m : 2 * m]))
             changes = midpoint(changes * exp(step[2 * m :]))
             if size < close:
-                return a, w, changes
-        raise ArithmeticError(f"Newton's method for width {m} must converge, and its last step is {size:.1e}")
+                return (a, w, changes) if (a > 0).all() and (np.diff(w) > 0).all() else None
+        return None
 
-    def _newton_step(self, a: Array, w: Array, changes: Array, first: int) -> Array:
+    def _newton_step(self, a: Array, w: Array, changes: Array, first: int, longest: float) -> Array:
         m, c = len(w), coefficients(first, 2 * len(w))
         times = np.concatenate([self.arithmetic.array([0]), changes])
         phi, phi_v, slope, slope_v = self._conditions(w, times[:, None])
@@ -89,10 +100,10 @@ class _Optimality:
         by_log_rate = change * changes[:, None]  # of a e^{-wt}, a function of w t
         jacobian[2 * m :, :m], jacobian[2 * m :, m : 2 * m] = e / rho[:, None], by_log_rate / rho[:, None]
         jacobian[late, late] = self.curve.slope(a, w, changes) * changes / rho
-        residual = np.concatenate([c @ phi, c @ phi_v, self.curve.error(a, w, changes) / rho])  # (LE2)
+        residual = np.concatenate([c @ phi, c @ phi_v, self.curve.error(a, w, changes) / rho])  # (LE3)
         midpoint = self.arithmetic.midpoint
         step = self.arithmetic.solver(midpoint(jacobian))(midpoint(-residual))
-        return step * min(1.0, *_lengths(step[2 * m :], changes), LONGEST / float(abs(step).max()))
+        return step * min(1.0, *_lengths(step[2 * m :], changes), longest / float(abs(step).max()))
 
 
 def _lengths(moves: Any, changes: Array) -> tuple[float, ...]:

@@ -22,48 +22,26 @@ import numpy as np
 from scipy.linalg import lapack
 
 from numerics.arithmetic import Array
-from theory.mixture import Mixture
+from numerics.cauchy import grid
+from theory.mixtures import Mixture
 
 STEP = 0.25  # h of (CF1): e^{-pi^2/h} = 7e-18
-RELATIVE = 1e-14  # of the first singular value that is cut off: what is neglected, of rates and of pivots
-SLOWEST = 1e-280  # float64 still holds l^{1+om}
-FASTEST = 60.0  # e^{-l} is then negligible, too
+DIGITS = 18.0  # of what the long sum stands for
 ROWS_AND_COLUMNS, LEFT, NO_LEFT, RIGHT, NO_RIGHT = 2, 0, 3, 0, 3  # joba, jobu, jobv of dgejsv
 
 
-def negligible(kernel: Mixture, width: int) -> float:
-    """RELATIVE sigma_{m+1} / sigma_1, about, by (M17) for the slowest power law; 0 for point masses alone."""
-    slowest = min((float(omega) for _, omega in kernel.powers), default=math.inf)
-    return RELATIVE * math.exp(-math.pi * math.sqrt(2 * slowest * width))
-
-
-def long_sum(kernel: Mixture, least: float) -> tuple[Array, Array]:
+def long_sum(kernel: Mixture, smallest: float) -> tuple[Array, Array]:
     """(rates, weights) of (CF1), shape (n,) each, for a positive mixture; n is some hundreds for a power law.
 
-    least: l^om at the slowest node, which is what slower rates would add to the trace of the Hankel operator, about.
+    smallest: the singular value that must still be right. Raises ValueError where that takes too many nodes.
     """
-    rates, weights = [np.array([float(w) for _, w in kernel.masses])], [np.array([float(a) for a, _ in kernel.masses])]
-    for A, omega in ((float(A), float(omega)) for A, omega in kernel.powers):
-        slowest = max(math.log(least) / omega, math.log(SLOWEST))
-        x = np.arange(slowest, math.log(FASTEST + 4 * omega), STEP)
+    rates, weights = [np.array([float(w) for _, w in kernel.atoms])], [np.array([float(a) for a, _ in kernel.atoms])]
+    for A, omega in kernel.power_laws:
+        chosen, om = grid(Mixture((), ((A, omega),)), smallest, DIGITS), float(omega)
+        x = chosen.nodes
         rates.append(np.exp(x))
-        weights.append(A * STEP * np.exp((1 + omega) * x - np.exp(x) - math.lgamma(1 + omega)))  # (MX2)
+        weights.append(float(A) * chosen.step * np.exp((1 + om) * x - np.exp(x) - math.lgamma(1 + om)))  # (X2)
     return np.concatenate(rates), np.concatenate(weights)
-
-
-def gramian_factor(rates: Array, weights: Array, least: float) -> Array:
-    """L with P = L L^T, shape (n, rank), by diagonal pivoting; what has a pivot below `least` of the first is left."""
-    g, columns = np.sqrt(weights), []
-    first = None
-    while len(columns) < len(rates):
-        diagonal = g * g / (2 * rates)
-        r = int(np.argmax(diagonal))
-        first = first or diagonal[r]
-        if not diagonal[r] > least * first:
-            break
-        columns.append(g * g[r] / (rates + rates[r]) / math.sqrt(diagonal[r]))
-        g = g * (rates - rates[r]) / (rates + rates[r])  # (CF2)
-    return np.stack(columns, axis=1)
 
 
 def rational_basis(rates: Array, weights: Array, shifts: Array) -> Array:

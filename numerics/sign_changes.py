@@ -15,7 +15,7 @@ import sympy as sp
 from numerics.arithmetic import Arithmetic, Array
 from numerics.compiling import bind
 from theory import l1
-from theory.mixture import Mixture
+from theory.mixtures import Mixture
 
 POINTS, POINTS_A_UNIT = 2000, 60  # of the grid
 BEFORE, BEYOND = 1e-4, 100.0  # the grid lies between BEFORE / fastest rate and BEYOND / slowest rate
@@ -27,7 +27,7 @@ class ErrorCurve:
 
     def __init__(self, kernel: Mixture, arithmetic: Arithmetic) -> None:
         self.kernel, self.arithmetic = kernel, arithmetic
-        beyond = l1.tail(kernel.kernels())
+        beyond = l1.tail(kernel)
         target = [beyond, -sp.diff(beyond, l1.t), -sp.diff(beyond, l1.t, 2)]
         with arithmetic.working():
             self._target = bind((l1.t,), target, arithmetic)
@@ -69,7 +69,7 @@ def coefficients(first: int, changes: int) -> Array:
 
 def float_changes(curve: ErrorCurve, a: Array, w: Array) -> tuple[int, Array]:
     """(sign of e at first, times of its changes), for a curve in float64."""
-    rates = np.concatenate([w, [float(rate) for _, rate in curve.kernel.masses]])
+    rates = np.concatenate([w, [float(rate) for _, rate in curve.kernel.atoms]])
     ends = BEFORE / rates.max(), BEYOND / rates.min()
     times = np.concatenate([[0.0], np.geomspace(*ends, POINTS + POINTS_A_UNIT * len(w))])
     signs = np.sign(curve.error(a, w, times))
