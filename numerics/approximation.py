@@ -113,7 +113,7 @@ def _transform(term: Kernel, fastest: float) -> Callable[[Array], Array]:
         rates, weights = long_sum(Mixture((), ((term.amplitude, term.omega),)), LEAST)
         lag = float(term.lag)
         return lambda at: np.exp(-lag * at) * np.array([(weights / (rates + each)).sum() for each in at])
-    samples = Samples(Target([term]))
+    samples = Samples(Target((term,)))
     times, weights = samples.nodes_up_to(fastest)
     values = weights * samples.rho(times)
     return lambda at: np.array([(np.exp(-each * times) * values).sum() for each in at])

@@ -50,7 +50,7 @@ def h2_optimal(target: Target, width: int) -> LinearRNN:
         if abs(moves[-1]).max() < CONVERGED:
             return network(amplitudes, np.exp(following))
         x = _mixed(tried, moves)
-    raise ArithmeticError(f"IRKA must converge within {MOST_STEPS} steps, and at width {width} it does not; ask for less")
+    raise ArithmeticError(f"IRKA must converge in {MOST_STEPS} steps, and does not at width {width}; try fewer units")
 
 
 def _mixed(tried: list[Array], moves: list[Array]) -> Array:

@@ -21,7 +21,8 @@ import numpy as np
 
 from numerics.answer import Guarantee
 from numerics.arithmetic import Arb, Array, Float64
-from numerics.sign_changes import ErrorCurve, coefficients, float_changes
+from numerics.balanced import check_int
+from numerics.sign_changes import ErrorCurve, float_changes
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
 from theory.l1 import most_sign_changes, reproduces
@@ -65,8 +66,7 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
     >>> l1_error(Target([Exponential()]), LinearRNN([("1", "2")]), digits=3).upper  # 1 - 1/2
     '0.5'
     """
-    if not isinstance(digits, int) or isinstance(digits, bool) or not 2 <= digits <= 200:
-        raise ValueError(f"digits must be an int from 2 to 200, got {digits!r}")
+    check_int(digits, "digits", 2, 200, "it counts the significant digits wanted")
     if any(term.input != 1 for term in target.terms):
         raise ValueError("target must be of one input, for the L1 error of one kernel; errors of the inputs add up")
     try:
@@ -113,7 +113,7 @@ def _ball(curve: ErrorCurve, network: LinearRNN, first: int, changes: Array, dig
     for _ in range(5):  # from sixteen digits, Newton's method
         roots = arithmetic.midpoint(roots - curve.error(a, w, roots) / curve.slope(a, w, roots))
     near = flint.arb(10) ** -digits
-    brackets = np.concatenate([[low, high] for low, high in ((root - root * near, root + root * near) for root in roots)])
+    brackets = np.stack([roots - roots * near, roots + roots * near], axis=1).ravel()
     signs = first * np.repeat((-1) ** np.arange(len(roots) + 1), 2)[1:-1]  # before and after each root
     if any(later <= earlier for earlier, later in pairwise(brackets)) or brackets[0] <= 0:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numerics.arithmetic import Arb, Arithmetic, Array, Float64
-from numerics.balanced import check_width, exact_sum, network, truncation
+from numerics.balanced import check_int, check_width, exact_sum, network, truncation
 from numerics.compiling import bind
 from numerics.sign_changes import ErrorCurve, coefficients, float_changes
 from theory import l1
@@ -20,13 +20,14 @@ from theory.mixtures import Mixture, completely_monotone
 from theory.problem import Target
 from theory.rnn import LinearRNN
 
+FLOAT = 15  # digits
 STEPS = 120
 PART, LENGTHS = 0.4, (0.3, 0.05, 0.01)  # of a step: LENGTHS relative for amplitudes, else of logarithms
 CONVERGED = 1e-8  # a step of Newton's method; the next would be far smaller
 GUARD = 25  # digits beyond those asked
 
 
-def l1_refined(target: Target, width: int, *, digits: int = 15) -> LinearRNN:
+def l1_refined(target: Target, width: int, *, digits: int = FLOAT) -> LinearRNN:
     """The network that solves (LE3) for a completely monotone target: of the least L1 error, as far as is known.
 
     width: hidden units m, 1 to 199. digits: of amplitudes and rates, from 15, which float64 gives, to 200.
@@ -36,8 +37,7 @@ def l1_refined(target: Target, width: int, *, digits: int = 15) -> LinearRNN:
     """
     kernel = completely_monotone(target)
     check_width(width)
-    if not isinstance(digits, int) or isinstance(digits, bool) or not 15 <= digits <= 200:
-        raise ValueError(f"digits must be an int from 15 to 200, got {digits!r}; 15 is what float64 gives")
+    check_int(digits, "digits", FLOAT, 200, f"{FLOAT} is what float64 gives")
     if (whole := exact_sum(kernel, width)) is not None:
         return whole
     a, w = truncation(kernel, width)[1:]
@@ -49,16 +49,18 @@ def l1_refined(target: Target, width: int, *, digits: int = 15) -> LinearRNN:
         solved = (rough.solve(a, w, changes, first, CONVERGED, longest) for longest in LENGTHS)
         found = next((each for each in solved if each is not None), None)
         if found is None:
-            raise ArithmeticError(f"Newton's method must converge at width {width}, and does not; ask for another width")
+            raise ArithmeticError(f"Newton's method must converge, and does not at width {width}; try a narrower one")
         a, w, changes = found
-    if digits == 15:
+    if digits == FLOAT:
         return network(a, w)
     fine = _Optimality(kernel, Arb(digits + GUARD))
     with fine.arithmetic.working():
-        start = (fine.arithmetic.array(each) for each in (a, w, changes))
-        polished = fine.solve(*start, first, 10.0 ** -(digits / 2 + 5), LENGTHS[0])
+        a, w, changes = (fine.arithmetic.array(each) for each in (a, w, changes))
+        polished = fine.solve(a, w, changes, first, 10.0 ** -(digits / 2 + 5), LENGTHS[0])
         if polished is None:
-            raise ArithmeticError(f"Newton's method must reach {digits} digits at width {width}, and does not; ask for less")
+            raise ArithmeticError(
+                f"Newton's method must reach {digits} digits, and not at width {width}; ask less"
+            )
         units = ([each.str(digits + 2, radius=False) for each in values] for values in polished[:2])
         return LinearRNN.of(*units)
 

@@ -1,4 +1,4 @@
-r"""Good networks for any kernel: Kung's realisation from a Hankel operator on a graded grid, then weighted least squares.
+r"""Good networks for any kernel: Kung's realisation of a Hankel operator on a graded grid, then weighted least squares.
 
 On Gauss-Legendre nodes t_i with weights q_i the Hankel operator and its shift by tau are the symmetric matrices
 
@@ -24,16 +24,13 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import sympy as sp
 from scipy.linalg import eigh
 from scipy.optimize import least_squares
 
-from numerics.arithmetic import Array, Float64
+from numerics.arithmetic import Array
 from numerics.balanced import check_width
-from numerics.compiling import bind
-from numerics.taylor_cells import rough_norm, tail_bound
+from numerics.taylor_cells import float_kernel, rough_norm, tail_bound
 from theory.dense import DenseRNN
-from theory.kernels import t
 from theory.pairs import Mode, of_modes
 from theory.problem import Target
 from theory.rnn import LinearRNN
@@ -78,26 +75,18 @@ class Samples:
     target: Target
 
     @cached_property
-    def rho(self) -> Callable[[Array], Array]:
+    def _kernel(self) -> Callable[[Array], Array]:
+        return float_kernel([(1, term) for term in self.target.terms])
+
+    def rho(self, times: Array) -> Array:
         """The target at times of any shape."""
-        arithmetic = Float64()
-        parts = [(*map(float, term.support), bind((t,), [term.density(t)], arithmetic)) for term in self.target.terms]
-
-        def value(times: Array) -> Array:
-            total = np.zeros_like(times)
-            with arithmetic.working():
-                for begin, end, density in parts:
-                    total += np.where((begin <= times) & (times <= end), density(times)[0], 0.0)
-            return total
-
-        return value
+        return self._kernel(times)
 
     @cached_property
     def panels(self) -> Array:
         """Ends of the panels, rising."""
-        terms = [(1, term) for term in self.target.terms]
         tails = [tail_bound(term) for term in self.target.terms]
-        allowed = FADED * rough_norm(terms)
+        allowed = FADED * rough_norm([(1, term) for term in self.target.terms])
         begin = float(self.target.reach) + 1.0
         first = [0.0, *(begin / EARLIEST * 2.0**k for k in range(int(math.log2(EARLIEST)) + 1))]
         while sum(float(tail(first[-1])[0].upper()) for tail in tails) > allowed and first[-1] < LONGEST * begin:

@@ -22,7 +22,7 @@ the lower bound only for a b_k that is exact; others come from envelopes (numeri
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -31,7 +31,7 @@ import flint
 import numpy as np
 import sympy as sp
 
-from numerics.arithmetic import Arb, Float64
+from numerics.arithmetic import Arb, Array, Float64
 from numerics.compiling import bind, evaluate
 from numerics.tails import log_tail
 from theory.decay import envelope
@@ -53,8 +53,8 @@ class Series(Arb):
 
     def __init__(self, digits: int) -> None:
         super().__init__(digits)
-        named = {"exp": "exp", "log": "log", "sqrt": "sqrt", "sin": "sin", "cos": "cos", "atan": "atan", "erf": "erf"}
-        self.functions = {name: _lifted(method) for name, method in (named | {"erfc": "erfc", "airyai": "airy_ai"}).items()}
+        self.functions = {name: _lifted(name) for name in ("exp", "log", "sqrt", "sin", "cos", "atan", "erf", "erfc")}
+        self.functions["airyai"] = _lifted("airy_ai")
         exp, log = self.functions["exp"], self.functions["log"]
         self.functions |= {"pi": flint.arb.pi, "power": lambda base, exponent: exp(exponent * log(base))}
         self.functions |= {"cosh": lambda x: (exp(x) + exp(-x)) / 2, "sinh": lambda x: (exp(x) - exp(-x)) / 2}
@@ -206,15 +206,23 @@ def _beyond(tails: list[Callable[[float], tuple[flint.arb, bool]]], T: float) ->
     return least.union(most) if most.is_finite() else flint.arb(0, math.inf)
 
 
-def rough_norm(terms: list[Term]) -> float:
-    """int |e|, roughly; something small where that is 0."""
+def float_kernel(terms: Iterable[Term]) -> Callable[[Array], Array]:
+    """The signed sum of the terms in float64, at times of any shape."""
     arithmetic = Float64()
-    total, sizes = np.zeros_like(SAMPLES), np.zeros_like(SAMPLES)
-    with arithmetic.working():
-        for sign, term in terms:
-            begin, end = (float(each) for each in term.support)
-            value = bind((t,), [term.density(t)], arithmetic)(SAMPLES)[0] * np.ones_like(SAMPLES)
-            value = np.where((begin <= SAMPLES) & (end >= SAMPLES), np.nan_to_num(value), 0.0)
-            total += sign * value
-            sizes += abs(value)
-    return float(max(np.trapezoid(abs(total), SAMPLES), 1e-20 * np.trapezoid(sizes, SAMPLES)))
+    parts = [(sign, term.support, bind((t,), [term.density(t)], arithmetic)) for sign, term in terms]
+
+    def value(times: Array) -> Array:
+        total = np.zeros_like(times)
+        with arithmetic.working():
+            for sign, (begin, end), density in parts:
+                inside = (float(begin) <= times) & (times <= float(end))
+                total += sign * np.where(inside, np.nan_to_num(density(times)[0]), 0.0)
+        return total
+
+    return value
+
+
+def rough_norm(terms: Sequence[Term]) -> float:
+    """int |e|, roughly; something small where that is 0."""
+    whole, each = float_kernel(terms)(SAMPLES), sum(abs(float_kernel([term])(SAMPLES)) for term in terms)
+    return float(max(np.trapezoid(abs(whole), SAMPLES), 1e-20 * np.trapezoid(each, SAMPLES)))

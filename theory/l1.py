@@ -8,7 +8,7 @@ With the tail F(t) = int_t^inf e, which is closed where those of all terms are (
     ||e||_1 = sum_j c_j F(t_j) ,   t_0 = 0 ,   c_0 = s ,   c_j = 2 s (-1)^j                                 (LE1)
 
 and no t_j matters for its derivative by a parameter: dF(t_j)/dt_j = -e(t_j) = 0. For a mixture rho of exponentials
-(theory/mixtures.py) e is one too, of a measure nu with the masses of the network, and by the total positivity of e^{-lt}
+(theory/mixtures.py) e is one too, of a measure nu with the masses of the network; by the total positivity of e^{-lt},
 
     zeros of e on the line, with multiplicity  <=  sign changes of nu along l > 0                           (LE2)
 
