@@ -115,7 +115,7 @@ def _ball(curve: ErrorCurve, network: LinearRNN, first: int, changes: Array, dig
     near = flint.arb(10) ** -digits
     brackets = np.stack([roots - roots * near, roots + roots * near], axis=1).ravel()
     signs = first * np.repeat((-1) ** np.arange(len(roots) + 1), 2)[1:-1]  # before and after each root
-    if any(later <= earlier for earlier, later in pairwise(brackets)) or brackets[0] <= 0:
+    if not all(earlier < later for earlier, later in pairwise([arithmetic.number(0), *brackets])):
         return None
     if not all(sign * value > 0 for sign, value in zip(signs, curve.error(a, w, brackets), strict=True)):
         return None

@@ -14,11 +14,11 @@ farther than |p(z)|/d. Without the last term where p has one sign: |p_0| > sum_{
 sign at both ends. A cell in no such case, or with a large R, is halved; one that is small enough counts as anything
 from 0 to 2 h (sum |p_k| + R). Where a term begins or ends, a cell does.
 
-The last cell ends at some T. Beyond it, b_k the tails of the terms, target and network, in absolute value,
+The last cell ends at some T, late enough for every term with a known tail to have one sign s_k. Beyond it,
 
-    2 max b_k - sum b_k  <=  int_T^inf |e|  <=  sum b_k                                                      (TC3)
+    | sum s_k b_k | - sum b'_k  <=  int_T^inf |e|  <=  sum b_k + sum b'_k                                    (TC3)
 
-the lower bound only for a b_k that is exact; others come from envelopes (numerics/tails.py). Derived here: all.
+with b_k the tails that are exact and b'_k those known from envelopes only (numerics/tails.py). Derived here: all.
 """
 
 import math
@@ -91,7 +91,7 @@ def absolute_integral(plus: Sequence[Kernel], minus: Sequence[Kernel], digits: i
         cells = _Cells(flint.arb(allowed / SHARE))
         for begin, end in pairwise(edges):
             cells.integrate(_error(terms, begin, arithmetic), *(evaluate(each, arithmetic) for each in (begin, end)))
-        error, tails = _error(terms, edges[-1], arithmetic), [tail_bound(term) for _, term in terms]
+        error, tails = _error(terms, edges[-1], arithmetic), [(side, tail_bound(term)) for side, term in terms]
         lower = evaluate(edges[-1], arithmetic)
         upper = max(float(edges[-1]), *(float(term.reach) for _, term in terms)) + 1.0
         while True:
@@ -186,24 +186,26 @@ def _root(p: list[float]) -> float:
     return (low + high) / 2
 
 
-def tail_bound(term: Kernel) -> Callable[[float], tuple[flint.arb, bool]]:
-    """T -> (a bound of int_T^inf of the term's absolute value, whether it is exact)."""
+def tail_bound(term: Kernel) -> Callable[[float], tuple[flint.arb, int]]:
+    """T -> (b_k, s_k) of (TC3), or (b'_k, 0), for int_T^inf of the absolute value of a term."""
     if term.support[1].is_finite:
-        return lambda T: (flint.arb(0), True)
+        return lambda T: (flint.arb(0), 1)
     if (closed := term.tail(t)) is not None:
-        program = bind((t,), [closed], Arb(DIGITS))
-        return lambda T: (program(flint.arb(T))[0], True)
+        program, sign = bind((t,), [closed], Arb(DIGITS)), int(sp.sign(term.density(term.reach)))
+        return lambda T: (flint.arb(program(flint.arb(T))[0]), sign)
     shown = envelope(term.density(t), t)
-    return lambda T: (flint.arb(log_tail(shown, T)).exp(), False)
+    return lambda T: (flint.arb(log_tail(shown, T)).exp(), 0)
 
 
-def _beyond(tails: list[Callable[[float], tuple[flint.arb, bool]]], T: float) -> flint.arb:
+def _beyond(tails: Sequence[tuple[int, Callable[[float], tuple[flint.arb, int]]]], T: float) -> flint.arb:
     """(TC3)."""
-    found = [tail(T) for tail in tails]
-    most = sum((bound for bound, _ in found), flint.arb(0)).upper()
-    largest = max((bound.lower() for bound, exact in found if exact), default=flint.arb(0))
-    least = max((2 * largest - most).lower(), flint.arb(0))
-    return least.union(most) if most.is_finite() else flint.arb(0, math.inf)
+    found = [(side, *tail(T)) for side, tail in tails]
+    most = sum((bound for _, bound, _ in found), flint.arb(0))
+    if not most.is_finite():
+        return flint.arb(0, math.inf)
+    unsure = sum((bound for _, bound, sign in found if sign == 0), flint.arb(0))
+    least = abs(sum((side * sign * bound for side, bound, sign in found), flint.arb(0))) - unsure
+    return least.union(most) if least > 0 else most.union(flint.arb(0))
 
 
 def float_kernel(terms: Iterable[Term]) -> Callable[[Array], Array]:
