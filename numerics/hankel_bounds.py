@@ -26,7 +26,7 @@ import sympy as sp
 
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Array
-from numerics.cauchy import float_values
+from numerics import cauchy
 from numerics.compiling import evaluate
 from numerics.compression import Compression, floats, greedy, leja, of_finite_rank, of_mixture, onto_exponentials
 from numerics.inertia import Pencil
@@ -109,7 +109,7 @@ def _compressed(kernels: tuple[Kernel, ...], count: int, digits: int) -> Compres
     except NoMixture:
         mixed = None
     if mixed is not None and mixed.positive:
-        least = float(float_values(mixed, count)[-1])
+        least = float(cauchy.float_values(cauchy.of_mixture(mixed), count)[-1])
         rest = least * 10.0 ** -(digits + 1)
         return of_mixture(kernels, mixed, rest, digits + 20 - int(np.log10(least)))
     return _general(kernels, count, digits)
@@ -165,7 +165,7 @@ def _enclosures(compression: Compression, count: int, digits: int) -> tuple[Encl
     if count == 0:
         return ()
     with Arb(compression.digits).working():
-        vectors = _eigenvectors(compression.matrix, count, digits)
+        vectors = _eigenvectors(compression, count, digits)
         for lead in (min(count + SPARE, vectors.nrows()), vectors.nrows()):
             pencil = Pencil(compression.matrix, vectors, lead)
             found = tuple(_enclosed(pencil, k, compression.rest, digits) for k in range(1, count + 1))
@@ -209,12 +209,12 @@ def _closed(value: sp.Expr, digits: int) -> Enclosed:
     return Enclosed(_written(_rounded(lower, digits, ROUND_FLOOR)), _written(_rounded(upper, digits, ROUND_CEILING)))
 
 
-def _eigenvectors(matrix: flint.arb_mat, count: int, digits: int) -> flint.arb_mat:
-    """V, nearly; float64 where the square of its error is small beside what is wanted."""
-    approximate = floats(matrix)
-    values, vectors = np.linalg.eigh(approximate)
+def _eigenvectors(compression: Compression, count: int, digits: int) -> flint.arb_mat:
+    """V, nearly; float64 where the square of its error is small beside what is wanted, or there is no upper bound."""
+    matrix = compression.matrix
+    values, vectors = np.linalg.eigh(floats(matrix))
     sizes = np.sort(abs(values))[::-1]
-    if sizes[count - 1] > FLOAT_VECTORS * 10 ** (digits / 2 + 1) * sizes[0]:
+    if compression.rest is None or sizes[count - 1] > FLOAT_VECTORS * 10 ** (digits / 2 + 1) * sizes[0]:
         return flint.arb_mat(*vectors.shape, [flint.arb(x) for x in vectors.ravel()])
     middle = flint.acb_mat(matrix.mid())
     _, columns = middle.eig(right=True, algorithm="approx")
