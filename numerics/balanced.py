@@ -13,7 +13,7 @@ above the best that we know.
 import numpy as np
 
 from numerics.arithmetic import Array
-from numerics.cauchy import cholesky, float_values
+from numerics.cauchy import cholesky, float_values, of_mixture
 from numerics.long_sum import compression, left_vectors, long_sum
 from theory.mixtures import Mixture, completely_monotone
 from theory.problem import Target
@@ -42,7 +42,7 @@ def balanced_truncation(target: Target, width: int) -> LinearRNN:
 
 def truncation(kernel: Mixture, width: int) -> tuple[tuple[Array, Array], Array, Array]:
     """The long sum (rates, weights) of a kernel, and (amplitudes, rates), shape (m,) each, of its truncation."""
-    rates, weights = long_sum(kernel, float(float_values(kernel, width + 1)[-1]))
+    rates, weights = long_sum(kernel, float(float_values(of_mixture(kernel), width + 1)[-1]))
     _, vectors = left_vectors(cholesky(np.log(rates), np.sqrt(weights / rates), NEGLIGIBLE))
     return (rates, weights), *compression(rates, weights, vectors[:, :width])
 

@@ -1,47 +1,38 @@
-r"""Completely monotone kernels as long sums of exponentials, factored without loss of relative accuracy.
+r"""Completely monotone kernels as long sums of exponentials, and their compression to short ones.
 
-Power laws by the trapezoidal rule in x = ln l, next to the masses of the mixture:
+The nodes l_k and squares V_k^2 of (C1), numerics/cauchy.py, make a sum, and a network W = -diag(l), b = c = sqrt(p):
 
-    rho(t) ~ sum_k p_k e^{-l_k t} ,   p_k = h l_k s(l_k) ,   l_k = e^{x_k}                                  (CF1)
+    rho(t) ~ sum_k p_k e^{-l_k t} ,   p_k = l_k V_k^2                                                        (CF1)
 
-converges like e^{-pi^2/h}, for s(e^x) is analytic and small in |Im x| < pi/2. The sum is a network with W = -diag(l),
-b = c = sqrt(p), whose Gramian P_ij = b_i b_j/(l_i + l_j) (H2) is Cauchy-like, and so is what is left of any Cauchy-like
-matrix g_i h_j/(l_i + w_j) when the cross through its entry (r, c) has been subtracted:
+Its Gramian b_i b_j/(l_i + l_j) (H2) is the matrix (C1). What is left of any Cauchy-like matrix g_i h_j/(l_i + w_j) when
+the cross through its entry (r, c) has been subtracted is one again,
 
     g_i <- g_i (l_i - l_r)/(l_i + w_c) ,   h_j <- h_j (w_j - w_c)/(w_j + l_r)                               (CF2)
 
-Products and quotients only: every entry of the factors is good to a few units in its last place, however small. With
-complete pivoting they are B D with a well-conditioned B, and one-sided Jacobi (LAPACK's dgejsv) keeps that accuracy in
-singular values and vectors (Demmel, "Accurate singular value decompositions of structured matrices", 1999, cited from
-memory). Derived here: (CF1), (CF2). float64, estimated.
+with products and quotients only, so that every entry of its triangular factors is good to a few units in its last
+place, however small; one-sided Jacobi (LAPACK's dgejsv) keeps that in singular values and vectors. (CF2) derived here.
+float64, estimated.
 """
-
-import math
 
 import numpy as np
 from scipy.linalg import lapack
 
 from numerics.arithmetic import Array
-from numerics.cauchy import grid
+from numerics.cauchy import of_mixture
 from theory.mixtures import Mixture
 
-STEP = 0.25  # h of (CF1): e^{-pi^2/h} = 7e-18
 DIGITS = 18.0  # of what the long sum stands for
 ROWS_AND_COLUMNS, LEFT, NO_LEFT, RIGHT, NO_RIGHT = 2, 0, 3, 0, 3  # joba, jobu, jobv of dgejsv
 
 
 def long_sum(kernel: Mixture, smallest: float) -> tuple[Array, Array]:
-    """(rates, weights) of (CF1), shape (n,) each, for a positive mixture; n is some hundreds for a power law.
+    """(rates l, weights p) of (CF1), shape (n,) each; n is some hundreds for a power law.
 
     smallest: the singular value that must still be right. Raises ValueError where that takes too many nodes.
     """
-    rates, weights = [np.array([float(w) for _, w in kernel.atoms])], [np.array([float(a) for a, _ in kernel.atoms])]
-    for A, omega in kernel.power_laws:
-        chosen, om = grid(Mixture((), ((A, omega),)), smallest, DIGITS), float(omega)
-        x = chosen.nodes
-        rates.append(np.exp(x))
-        weights.append(float(A) * chosen.step * np.exp((1 + om) * x - np.exp(x) - math.lgamma(1 + om)))  # (X2)
-    return np.concatenate(rates), np.concatenate(weights)
+    nodes = of_mixture(kernel)(smallest, DIGITS, 1.0)
+    rates = np.exp(nodes.logs)
+    return rates, rates * nodes.squares
 
 
 def rational_basis(rates: Array, weights: Array, shifts: Array) -> Array:

@@ -43,6 +43,7 @@ FADED = 1e-7  # of the norm: what may lie beyond the nodes
 LONGEST = 1e9  # the last node, in units of the reach, about
 EARLIEST, AFTER = 32, 3  # panels double from a part of the reach, and some of them come after rho has faded
 SHIFT = 0.5  # tau in first panels
+MOST_PANELS = 200
 WIDEST = 60
 ROUNDS, EVALUATIONS = 12, 12  # of IRLS, and of each fit
 SMOOTHED = 1e-3  # of the mean |e|: errors below it get no more weight
@@ -57,7 +58,7 @@ def realised(target: Target, width: int) -> LinearRNN | DenseRNN:
     width: hidden units m, 1 to 60; a complex pair of rates takes two.
     Returns a LinearRNN where all rates found are real, else a DenseRNN in blocks (theory/pairs.py).
     Guarantee: estimated: good, and not the best. Completely monotone targets have better: numerics.l1_refined.
-    Raises ValueError for a bad width or several inputs, or where a kernel's tail is not known.
+    Raises ValueError for a bad width or several inputs, and where a kernel's tail is not known or it is too rough.
     """
     check_width(width, WIDEST)
     if any(term.input != 1 for term in target.terms):
@@ -92,12 +93,18 @@ class Samples:
         while sum(float(tail(first[-1])[0].upper()) for tail in tails) > allowed and first[-1] < LONGEST * begin:
             first.append(2 * first[-1])
         first += [first[-1] * 2.0**k for k in range(1, AFTER + 1)]
+        first = sorted({*first, *map(float, self.target.breaks)})
         widths = [wide for pair in pairwise(first) for wide in self._resolved(*pair)]
         ends, length = [first[-1]], math.inf
         for wide in reversed(widths):
             length = min(length, wide)
             count = math.ceil(wide / length)
             ends += [ends[-1] - wide / count * (k + 1) for k in range(count)]
+            if len(ends) > MOST_PANELS:
+                raise ValueError(
+                    f"target must be smoother for its reach: {MOST_PANELS} panels as short as its shortest features, "
+                    f"{length:.2g}, do not cover [0, {begin - 1:.6g}]; scale the features or shorten the memory"
+                )
         return np.array(ends[::-1])
 
     def _resolved(self, lower: float, upper: float) -> list[float]:

@@ -1,7 +1,8 @@
 r"""Stable approximation in numbers: the error that remains when the rates are trained no better than to beta.
 
-The bounds (PE3) in balls. Below, also the error of one admissible network, all of whose rates are as slow as they may
-be; above, the triangle inequality. The limit (PE4) by the long sum (CF1) of a completely monotone kernel.
+The upper bound (PE3) in balls. Below, the errors of the network itself and of two that beta admits: all rates as slow
+as they may be, or as fast, which is worse where the error of the network leans that way. The limit (PE4) by the long
+sum (CF1) of a completely monotone kernel.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from theory.parametrisation import IDENTITY, Parametrisation
 from theory.problem import Target
 from theory.rnn import LinearRNN
 from theory.stability import beta as movable
-from theory.stability import longest_memory, may_stop_fading, w
+from theory.stability import may_stop_fading, memories, w
 
 DIGITS = 6
 GUARD = 40  # digits beyond those that a slow rate takes away
@@ -64,12 +65,13 @@ def perturbed_error(
     arithmetic = _precise(min(map(float, network.rates)))
     with arithmetic.working():
         rates = arithmetic.array(network.rates)
-        memory = _longest_memory(parametrisation, rates, moved_by, arithmetic)
-        slowest = [_inside(each, rate) for each, rate in zip(memory, network.rates, strict=True)]
-        moved = abs(arithmetic.array(network.amplitudes)) @ (memory - 1 / rates)  # (PE3)
+        memory = _memories(parametrisation, rates, moved_by, arithmetic)
+        corners = [[_inside(*each) for each in zip(column, network.rates, strict=True)] for column in memory]
+        moved = abs(arithmetic.array(network.amplitudes)) @ (memory[0] - 1 / rates)  # (PE3)
         _, above = rounded_outward(moved + arithmetic.number(sp.Rational(before.upper)), DIGITS)
-    corner = l1_error(target, LinearRNN.of(network.amplitudes, slowest), digits=DIGITS)
-    below = max(before.lower, corner.lower, key=sp.Rational)
+    moved_networks = (LinearRNN.of(network.amplitudes, corner) for corner in corners)
+    found = [before, *(l1_error(target, each, digits=DIGITS) for each in moved_networks)]
+    below = max((each.lower for each in found), key=sp.Rational)
     return PerturbedError(moved_by, below, above, "enclosed")
 
 
@@ -90,7 +92,7 @@ def limit_error(target: Target, beta: Exact, parametrisation: Parametrisation = 
     arithmetic = _precise(rates.min())
     with arithmetic.working():
         balls = arithmetic.array(rates)
-        moved = weights @ (_longest_memory(parametrisation, balls, moved_by, arithmetic) - 1 / balls).astype(float)
+        moved = weights @ (_memories(parametrisation, balls, moved_by, arithmetic)[0] - 1 / balls).astype(float)
     return Answer(decimal(moved, 4), "estimated", 4)  # (PE4)
 
 
@@ -99,12 +101,14 @@ def _precise(slowest: float) -> Arb:
     return Arb(GUARD + 2 * max(0, round(-np.log10(slowest))))
 
 
-def _longest_memory(parametrisation: Parametrisation, rates: Array, by: sp.Expr, arithmetic: Arb) -> Array:
-    """1/w^- of every rate."""
-    memory, beta = bind((w, movable), [longest_memory(parametrisation)], arithmetic), evaluate(by, arithmetic)
-    return np.array([memory(rate, beta)[0] for rate in rates], dtype=object)
+def _memories(parametrisation: Parametrisation, rates: Array, by: sp.Expr, arithmetic: Arb) -> tuple[Array, Array]:
+    """1/w' of the slowest and of the fastest rate that beta admits, for every rate."""
+    program, beta = bind((w, movable), memories(parametrisation), arithmetic), evaluate(by, arithmetic)
+    slow, fast = np.array([program(rate, beta) for rate in rates], dtype=object).T
+    return slow, fast
 
 
 def _inside(memory: Any, rate: sp.Expr) -> sp.Expr:
-    """A rational rate a little faster than 1/memory, and not faster than before."""
-    return sp.Min(sp.Rational((1 / memory).str(20, radius=False)) * (1 + INSIDE), rate)
+    """A rational rate near 1/memory, between it and the rate as it was."""
+    nearly = sp.Rational((1 / memory).str(20, radius=False))
+    return min(nearly * (1 + INSIDE), rate) if nearly < rate else max(nearly * (1 - INSIDE), rate)

@@ -31,15 +31,15 @@ from theory.parametrisation import IDENTITY, InverseSquare, Parametrisation
 w, beta = sp.symbols("w beta", positive=True)
 
 
-def longest_memory(parametrisation: Parametrisation) -> sp.Expr:
-    """1/w^- (PE2) in (w, beta), for w > beta if the identity. Exact.
+def memories(parametrisation: Parametrisation) -> tuple[sp.Expr, sp.Expr]:
+    """1/phi(v - beta) and 1/phi(v + beta) in (w, beta), the longer first: 1/w^- (PE2). Exact; w > beta if the identity.
 
-    >>> longest_memory(IDENTITY)
-    1/(-beta + w)
+    >>> memories(IDENTITY)
+    (1/(-beta + w), 1/(beta + w))
     """
     v = parametrisation.inverse(w)
-    falls = isinstance(parametrisation, InverseSquare)
-    return 1 / parametrisation.rate(v + beta if falls else v - beta)
+    moved = 1 / parametrisation.rate(v - beta), 1 / parametrisation.rate(v + beta)
+    return moved[::-1] if isinstance(parametrisation, InverseSquare) else moved  # that phi falls
 
 
 def may_stop_fading(parametrisation: Parametrisation, rate: sp.Expr, by: sp.Expr) -> bool:
