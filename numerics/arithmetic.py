@@ -197,7 +197,8 @@ class Arb:
         self.digits = digits
         self.bits = ceil(digits * BITS_PER_DIGIT) + 2
         arb = flint.arb
-        self.functions = {name: _elementwise(getattr(arb, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc", "gamma")}
+        names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "gamma")
+        self.functions = {name: _elementwise(getattr(arb, name)) for name in names}
         self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _elementwise(_where, 3)}
         self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
         divided = partial(divided_moment, self._exponential, arb.exp, _largest, digits, arb(0, 1))

@@ -4,10 +4,11 @@ With x = ln l for the rate, the operator (X3) of theory/mixtures.py has the kern
 
     A(x, y) = V(x) V(y) / (2 cosh((x - y)/2)) ,   V^2 = s(e^x)                                               (C1)
 
-V(x)^2 falls like e^{om x} to the left and doubly exponentially to the right. s(e^x) is bounded for |Im x| < pi/2, so the
-trapezoid rule with step h has an error like e^{-pi^2/h}, and the matrix h A(x_i, x_j) the eigenvalues of (C1) with that
-error, which for a small sigma must be small beside it. An atom a e^{-wt} is one more node ln w, with V^2 = a/w in place of h s. What is cut on the left, where an
-eigenfunction of sigma is e^{x/2} V(x) up to a constant, starts to matter at the turning point V^2 ~ sigma:
+V(x)^2 falls like e^{om x} to the left and doubly exponentially to the right. s(e^x) is bounded for |Im x| < pi/2, so
+the trapezoid rule with step h has an error like e^{-pi^2/h}, and the matrix h A(x_i, x_j) the eigenvalues of (C1) with
+that error, which for a small sigma must be small beside it. An atom a e^{-wt} is one more node ln w, with V^2 = a/w in
+place of h s. What is cut on the left, where an eigenfunction of sigma is e^{x/2} V(x) up to a constant, starts to
+matter at the turning point V^2 ~ sigma:
 
     x_left = ln(sigma Gamma(1+om)/A) / om - D ln 10 / (1 + om)   for a relative error of about 10^-D          (C2)
 
@@ -26,8 +27,8 @@ Fractional differencing (1-B)^d, 0 < d < 1, remembers the inputs 1, 2, ... steps
     psi_k = Gamma(k-d) / (Gamma(-d) k!) ,   -psi_{k+1} = (sin pi d/pi) int_0^1 x^k x^-d (1-x)^d dx           (C5)
 
 so its Hankel matrix -psi_{i+j+1}, i, j >= 0, is that of the moments of a positive measure: Euler's beta integral. With
-x = (1-l)/(1+l), 1/(1-xy) becomes the Cauchy kernel, and the matrix has the singular values of a mixture (X1) of rates in
-(0, 1), here in u = ln(l/(1-l)), whose strip of analyticity is |Im u| < pi:
+x = (1-l)/(1+l), 1/(1-xy) becomes the Cauchy kernel, and the matrix has the singular values of a mixture (X1) of rates
+in (0, 1), here in u = ln(l/(1-l)), whose strip of analyticity is |Im u| < pi:
 
     s(l) = (sin pi d/pi) (2l/(1-l))^d ,   V^2 = s (1-l) ,   dx = (1-l) du                                    (C6)
 
@@ -201,7 +202,8 @@ def _float_values(nodes: Nodes) -> Array:
 
 def cholesky(logs: Array, roots: Array, floor: float = 1e-40) -> Array:
     """F of (C3), shape (N, rank), its columns in order of size; roots: V_i > 0. Entries below `floor` are left out."""
-    left, columns = roots.copy(), []  # V_i times the product of the tanh
+    left = roots.copy()  # V_i times the product of the tanh
+    columns: list[Array] = []
     first = np.max(left)
     while len(columns) < len(logs) and abs(left).max() > math.sqrt(floor) * first:
         p = int(abs(left).argmax())

@@ -1,6 +1,6 @@
 r"""A Hankel operator compressed onto exponentials, in balls: the matrix that numerics/hankel_bounds.py counts with.
 
-Any rates l_1 .. l_n > 0 serve. On the span of their exponentials the operator is given by (K2), (K3) of theory/hankel.py;
+Any rates l_1 .. l_n > 0 serve. On the span of their exponentials theory/hankel.py gives the operator by (K2), (K3);
 an orthonormal basis is that of Takenaka and Malmquist, e_k = sum_{i<=k} T_ki e^{-l_i t} with the Laplace transform
 
     sqrt(2 l_k)/(s + l_k) prod_{j<k} (s - l_j)/(s + l_j)                                                     (L1)
@@ -11,7 +11,7 @@ the residues of (L1); the compression is B = T (K2) T^T. For a positive Gamma an
 
     mu_k <= sigma_k <= mu_k + tr Gamma - tr B ,   mu_k the eigenvalues of B                                  (L3)
 
-because Gamma^{1/2} (1 - P) Gamma^{1/2} has that trace, and Gamma^{1/2} P Gamma^{1/2} the eigenvalues mu_k. What is left,
+because Gamma^{1/2} (1 - P) Gamma^{1/2} has that trace, Gamma^{1/2} P Gamma^{1/2} the eigenvalues mu_k. What is left,
 
     tr Gamma - tr B = int_0^inf s(l) prod_i ((l - l_i)/(l + l_i))^2 / (2 l) dl + atoms likewise ,            (L4)
 
@@ -31,7 +31,7 @@ import flint
 import numpy as np
 import sympy as sp
 
-from numerics.arithmetic import BITS_PER_DIGIT, Arb, Array
+from numerics.arithmetic import Arb, Array
 from numerics.compiling import bind, evaluate
 from theory.finite_rank import FiniteRank
 from theory.kernels import Kernel

@@ -14,7 +14,7 @@ to the digits they share. Proved bounds are in numerics/hankel_bounds.py.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,7 @@ from numerics import cauchy, nystrom
 from numerics.answer import Guarantee, context, decimal
 from numerics.arithmetic import Arb, Float64
 from numerics.compiling import evaluate
-from numerics.hankel_bounds import check_count, check_wanted, enclosed_singular_values
+from numerics.hankel_bounds import check_count, check_wanted, enclosures
 from numerics.spectra import block_width, leading
 from theory.exact import Exact, positive
 from theory.finite_rank import finite_rank
@@ -40,7 +40,7 @@ GUARD = 4  # digits beyond those wanted
 FINER = 1.2  # the second discretisation
 NOISE = 1e-13  # of sigma_1: what float64 cannot tell from 0 in a general matrix
 MOST_FLOAT, MOST_BALLS = 2600, 1500  # rows of a general matrix
-Values = Sequence[Any]  # floats or Arb numbers, in order of size
+Values = list[Any]  # floats or Arb numbers, in order of size
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def differencing_singular_values(d: Exact, count: int = 6, *, digits: int = 12) 
 
 
 def _of_finite_rank(kernels: tuple[Kernel, ...], count: int, digits: int, began: float) -> SingularValues:
-    bounds = enclosed_singular_values(kernels, count, digits=digits + GUARD)
+    bounds = enclosures(kernels, count, digits + GUARD)
     balls = [[flint.arb(each.lower), flint.arb(each.upper or each.lower)] for each in bounds]
     values = tuple("0" if high == 0 else _shared(low, high, digits) for low, high in balls)
     return _result(values, digits, "C^T H C of finite rank", began)
@@ -128,7 +128,7 @@ def _of_finite_rank(kernels: tuple[Kernel, ...], count: int, digits: int, began:
 
 def _by_cauchy(rule: cauchy.Rule, count: int, digits: int) -> tuple[Values, Values]:
     if digits <= FLOAT_DIGITS:
-        pair = cauchy.float_values(rule, count), cauchy.float_values(rule, count, FINER)
+        pair = list(cauchy.float_values(rule, count)), list(cauchy.float_values(rule, count, FINER))
         if _resolved(pair, digits):
             return pair
     wanted = digits + GUARD
@@ -136,12 +136,13 @@ def _by_cauchy(rule: cauchy.Rule, count: int, digits: int) -> tuple[Values, Valu
 
 
 def _general(kernels: tuple[Kernel, ...], count: int, digits: int) -> tuple[Values, Values]:
-    in_float = min(digits, FLOAT_DIGITS) + GUARD
-    pair = tuple(_galerkin_floats(kernels, count, in_float * finer, finer) for finer in (1.0, FINER))
+    few = min(digits, FLOAT_DIGITS) + GUARD
+    pair = _galerkin_floats(kernels, count, few, 1.0), _galerkin_floats(kernels, count, few * FINER, FINER)
     if digits <= FLOAT_DIGITS and _resolved(pair, digits):
         return pair
+    many = digits + GUARD
     try:
-        return tuple(_galerkin_balls(kernels, count, digits + GUARD, finer) for finer in (1.0, FINER))
+        return _galerkin_balls(kernels, count, many, 1.0), _galerkin_balls(kernels, count, many, FINER)
     except nystrom.TooMany:
         return pair
 
@@ -150,7 +151,7 @@ def _galerkin_floats(kernels: tuple[Kernel, ...], count: int, digits: float, fin
     points = round(nystrom.POINTS * finer**2)
     mesh, arithmetic = nystrom.mesh(kernels, digits, MOST_FLOAT // points), Float64()
     with arithmetic.working():
-        return np.sort(abs(np.linalg.eigvalsh(nystrom.matrix(mesh, points, arithmetic))))[::-1][:count]
+        return list(np.sort(abs(np.linalg.eigvalsh(nystrom.matrix(mesh, points, arithmetic))))[::-1][:count])
 
 
 def _galerkin_balls(kernels: tuple[Kernel, ...], count: int, digits: int, finer: float) -> Values:
@@ -158,7 +159,7 @@ def _galerkin_balls(kernels: tuple[Kernel, ...], count: int, digits: int, finer:
     mesh, arithmetic = nystrom.mesh(kernels, digits * finer, MOST_BALLS // points), Arb(2 * digits)
     with arithmetic.working():
         entries = nystrom.matrix(mesh, points, arithmetic)
-        whole = flint.arb_mat(*entries.shape, list(entries.ravel())).mid()
+        whole = flint.arb_mat(entries.tolist()).mid()
         rough = np.array([float(x) for x in whole.entries()]).reshape(entries.shape)
         values, vectors = np.linalg.eigh(rough)
         start = vectors[:, np.argsort(-abs(values))[: block_width(count)]]

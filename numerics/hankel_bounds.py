@@ -24,9 +24,9 @@ import flint
 import numpy as np
 import sympy as sp
 
+from numerics import cauchy
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Array
-from numerics import cauchy
 from numerics.compiling import evaluate
 from numerics.compression import Compression, floats, greedy, leja, of_finite_rank, of_mixture, onto_exponentials
 from numerics.inertia import Pencil
@@ -40,7 +40,7 @@ SPARE = 8  # eigenvectors beyond those asked, to set the rest apart (I5)
 EXTRA = 2  # digits printed beyond those asked
 FIRST, MOST_GENERAL = 16, 160  # exponentials for a general kernel: beyond `count` at first, and at most
 HALF_WIDTH = math.log(3)  # of their interval of ln l
-MOST_DIGITS = 60
+MOST_DIGITS, MOST_WORKING = 60, 2000
 MOST_COUNT = 200
 FLOAT_VECTORS = 1e-14  # |S_12| of them, beside the largest eigenvalue
 
@@ -70,17 +70,27 @@ def enclosed_singular_values(
 
     >>> from theory.kernels import PowerLaw
     >>> enclosed_singular_values(PowerLaw(omega="1/2"), 1, digits=8)[0]
-    Enclosed(lower='0.6774362929', upper='0.6774362930', guarantee='enclosed')
+    Enclosed(lower='0.6774362922', upper='0.6774362944', guarantee='enclosed')
     """
     kernels = memory(target)
     check_count(count)
     check_wanted(digits)
+    return enclosures(kernels, count, digits)
+
+
+def enclosures(kernels: tuple[Kernel, ...], count: int, digits: int) -> tuple[Enclosed, ...]:
+    """`enclosed_singular_values` of the terms that theory.hankel.memory returns, its arguments checked."""
     if box_singular_value(kernels, 1) is not None:
         return tuple(_closed(box_singular_value(kernels, k), digits) for k in range(1, count + 1))
-    compression = _compressed(kernels, count, digits)
-    size = compression.matrix.nrows()
-    found = _enclosures(compression, min(count, size), digits)
-    return found + (Enclosed("0", "0" if compression.rest == 0 else None),) * (count - len(found))
+    known = finite_rank(kernels)
+    if known is None:
+        return _bounds(_compressed(kernels, count, digits), count, digits)
+    working = 2 * digits + 30
+    while True:
+        found = _bounds(of_finite_rank(known, working), min(count, known.rank), digits)
+        if all(each.lower != "0" for each in found) or working > MOST_WORKING:
+            return found + (Enclosed("0", "0"),) * (count - len(found))
+        working *= 2  # some are tiny beside the first
 
 
 def check_count(count: object) -> None:
@@ -88,7 +98,7 @@ def check_count(count: object) -> None:
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"count must be an int, got {count!r}; it is how many singular values are wanted")
     if not 1 <= count <= MOST_COUNT:
-        raise ValueError(f"count must be from 1 to {MOST_COUNT}, got {count}; it is how many singular values are wanted")
+        raise ValueError(f"count must be from 1 to {MOST_COUNT}, got {count}; it counts the singular values wanted")
 
 
 def check_wanted(digits: object) -> None:
@@ -101,9 +111,6 @@ def check_wanted(digits: object) -> None:
 
 def _compressed(kernels: tuple[Kernel, ...], count: int, digits: int) -> Compression:
     """The operator on enough exponentials for so many singular values."""
-    known = finite_rank(kernels)
-    if known is not None:
-        return of_finite_rank(known, 2 * digits + 30)
     try:
         mixed = mixture(kernels)
     except NoMixture:
@@ -160,7 +167,7 @@ def _sizes(matrix: flint.arb_mat) -> Array:
     return np.sort(abs(np.linalg.eigvalsh(floats(matrix))))[::-1]
 
 
-def _enclosures(compression: Compression, count: int, digits: int) -> tuple[Enclosed, ...]:
+def _bounds(compression: Compression, count: int, digits: int) -> tuple[Enclosed, ...]:
     """Bounds of the first `count` eigenvalues in size, by (L5) and (L6); count <= the size of the matrix."""
     if count == 0:
         return ()
@@ -215,7 +222,7 @@ def _eigenvectors(compression: Compression, count: int, digits: int) -> flint.ar
     values, vectors = np.linalg.eigh(floats(matrix))
     sizes = np.sort(abs(values))[::-1]
     if compression.rest is None or sizes[count - 1] > FLOAT_VECTORS * 10 ** (digits / 2 + 1) * sizes[0]:
-        return flint.arb_mat(*vectors.shape, [flint.arb(x) for x in vectors.ravel()])
+        return flint.arb_mat([[flint.arb(float(x)) for x in row] for row in vectors])
     middle = flint.acb_mat(matrix.mid())
     _, columns = middle.eig(right=True, algorithm="approx")
     size, real = matrix.nrows(), []

@@ -1,8 +1,8 @@
 r"""Counting eigenvalues of a symmetric ball matrix beyond a number, by the inertia of a shifted pencil.
 
 V has nearly orthonormal columns, nearly the eigenvectors of B, the largest eigenvalues first; M = V^T B V, N = V^T V in
-balls. By Sylvester's law the eigenvalues of B beyond s are as many as M - s N has positive ones, the signs of the pivots
-of L D L^T; by the interlacing of compressions no leading blocks M_11, N_11 have more:
+balls. By Sylvester's law the eigenvalues of B beyond s are as many as M - s N has positive ones, by the signs of the
+pivots of L D L^T; by the interlacing of compressions no leading blocks M_11, N_11 have more:
 
     n_+(M_11 - s N_11) + n_-(M_11 + s N_11) >= k   proves   |mu_k| > s                                       (I4)
 
@@ -69,7 +69,7 @@ class Pencil:
                 return False
             doubt = flint.arb(0, ((self._coupling[0] + s * self._coupling[1]) ** 2 / gap).upper())
         counts = [self._above(s, sign, doubt) for sign in (1, -1)]
-        return None not in counts and sum(counts) < k
+        return all(each is not None for each in counts) and sum(each or 0 for each in counts) < k
 
     def _above(self, s: flint.arb, sign: int, doubt: flint.arb) -> int | None:
         lead = range(self.lead)

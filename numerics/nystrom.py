@@ -61,7 +61,7 @@ class Mesh:
 
 def mesh(kernels: Sequence[Kernel], digits: float, most: int) -> Mesh:
     """Panels by (Y4), for a relative error of about 10^-digits of what is cut. Raises TooMany beyond `most` panels."""
-    target, T = Target(kernels), last_time(kernels, digits)
+    target, T = Target(tuple(kernels)), last_time(kernels, digits)
     starts, size, samples = (sp.S.Zero, *target.breaks), _largest(kernels), _samples(kernels)
     pieces = tuple(target.piece(start) for start in starts)
     widths = [
@@ -80,7 +80,7 @@ def mesh(kernels: Sequence[Kernel], digits: float, most: int) -> Mesh:
 
 def last_time(kernels: Sequence[Kernel], digits: float) -> float:
     """T with (int_T^inf |rho|)^2 below 10^-digits, in the units of the largest |rho|."""
-    T = max(1.0, *(2 * float(kernel.reach) for kernel in kernels), *map(float, Target(kernels).breaks))
+    T = max(1.0, *(2 * float(kernel.reach) for kernel in kernels), *map(float, Target(tuple(kernels)).breaks))
     size = _largest(kernels)
     while sum(_beyond(kernel, T) for kernel in kernels) > 10.0 ** (-digits / 2) * size:
         T *= 1.5
@@ -94,7 +94,7 @@ def _largest(kernels: Sequence[Kernel]) -> float:
     times, sizes = _samples(kernels), []
     for kernel in kernels:
         rho = _function(kernel.density(t), Float64())
-        sizes.append(np.nanmax(abs(rho(times[times >= float(kernel.support[0])]))))  # far out a formula may be 0 times inf
+        sizes.append(np.nanmax(abs(rho(times[times >= float(kernel.support[0])]))))  # far out it may be 0 times inf
     return float(max(sizes))
 
 

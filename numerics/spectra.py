@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import flint
 
-from numerics.arithmetic import BITS_PER_DIGIT, Arb, Array
+from numerics.arithmetic import BITS_PER_DIGIT, Array
 
 MOST_STEPS = 200
 Block = flint.arb_mat
@@ -30,7 +30,7 @@ def leading(step: Callable[[Block], tuple[Block, Block]], start: Array, count: i
     step: V -> (G V, K V). start: shape (N, q), nearly the leading eigenvectors, q >= count.
     Raises ArithmeticError if they do not settle.
     """
-    V = flint.arb_mat(*start.shape, [flint.arb(float(x)) for x in start.ravel()])
+    V = flint.arb_mat([[flint.arb(float(x)) for x in row] for row in start])
     goal, last = 2.0 ** (-digits * BITS_PER_DIGIT), [flint.arb(0)] * count
     for _ in range(MOST_STEPS):
         measured, image = (each.mid() for each in step(V))

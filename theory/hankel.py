@@ -20,6 +20,7 @@ cited second-hand.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sympy as sp
 
@@ -34,7 +35,8 @@ def memory(target: Target | Kernel | Sequence[Kernel]) -> tuple[Kernel, ...]:
     Raises TypeError for the wrong kind of object, ValueError for a symbol, for several inputs, and for a formula that
     is not integrable or not known to be.
     """
-    whole = target if isinstance(target, Target) else Target([target] if isinstance(target, Kernel) else target)
+    terms: Any = (target,) if isinstance(target, Kernel) else target
+    whole = target if isinstance(target, Target) else Target(terms)
     numbers_only(whole, ())
     if len({term.input for term in whole.terms}) > 1:
         raise ValueError("the target must have one input for its Hankel operator, got several; take them one by one")
