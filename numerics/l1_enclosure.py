@@ -25,6 +25,7 @@ from numerics.balanced import check_int
 from numerics.sign_changes import ErrorCurve, float_changes
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
+from theory.hankel import memory
 from theory.l1 import most_sign_changes, reproduces
 from theory.mixtures import Mixture, NoMixture, mixture
 from theory.pairs import kernels
@@ -59,14 +60,15 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
     target:  Target of one input, made of any kernels whose tails are known or bounded.
     network: LinearRNN, or DenseRNN in blocks (theory/pairs.py).
     digits:  relative width wanted, 2 to 200; Taylor cells give at most 7.
-    Returns Bounds, enclosed. Raises ValueError for bad digits, several inputs, a dense network in no blocks, and where
-    no bound of a kernel's tail is known; ArithmeticError where balls prove nothing at these digits.
+    Returns Bounds, enclosed. Raises ValueError for bad digits, several inputs, a dense network in no blocks, a formula
+    that is not integrable or not known to be; ArithmeticError where a target is too rough for balls.
 
     >>> from theory.kernels import Exponential
     >>> l1_error(Target([Exponential()]), LinearRNN([("1", "2")]), digits=3).upper  # 1 - 1/2
     '0.5'
     """
     check_int(digits, "digits", 2, 200, "it counts the significant digits wanted")
+    memory(target)
     if any(term.input != 1 for term in target.terms):
         raise ValueError("target must be of one input, for the L1 error of one kernel; errors of the inputs add up")
     try:

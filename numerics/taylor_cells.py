@@ -43,6 +43,7 @@ SHARE = 3000.0  # cells among which the error allowed is shared
 FIRST, LEAST = 1e-3, 1e-30  # half widths: of the first cell, and where halving is given up
 GROWTH = 2.0
 MOST_CELLS = 100_000
+LATEST = 1e200  # T of (TC3)
 SAMPLES = np.concatenate([[0.0], np.geomspace(1e-8, 1e40, 6000)])  # for the size of the norm
 
 
@@ -94,12 +95,13 @@ def absolute_integral(plus: Sequence[Kernel], minus: Sequence[Kernel], digits: i
         error, tails = _error(terms, edges[-1], arithmetic), [(side, tail_bound(term)) for side, term in terms]
         lower = evaluate(edges[-1], arithmetic)
         upper = max(float(edges[-1]), *(float(term.reach) for _, term in terms)) + 1.0
-        while True:
+        while upper < LATEST:
             cells.integrate(error, lower, flint.arb(upper))
             rest = _beyond(tails, upper)
             if float(rest.rad()) < allowed:
                 return cells.total + rest  # (TC3)
             lower, upper = flint.arb(upper), 2 * upper
+        raise ArithmeticError(f"the terms must have faded by t = {LATEST:.0e}, and the bounds of their tails have not")
 
 
 def _error(terms: list[Term], begin: sp.Expr, arithmetic: Series) -> Callable[[Any], Any]:

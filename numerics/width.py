@@ -26,6 +26,7 @@ from numerics.realisation import realised
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
 from theory.exact import Exact, positive
+from theory.hankel import memory
 from theory.mixtures import NoMixture, completely_monotone
 from theory.pairs import modes
 from theory.problem import Target
@@ -113,6 +114,7 @@ def least_width(target: Target, eps: Exact, *, widest: int = 100) -> LeastWidth:
     """
     allowed = positive(eps, "eps", "for an approximation; only a sum of m exponentials itself has the error 0")
     check_width(widest)
+    memory(target)
     widest = min(widest, _widest(target))
     if _norm_is_at_most(target, allowed):
         return LeastWidth(allowed, 0, 0, None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numerics.l1_enclosure import l1_error
 from numerics.width import LeastWidth, least_width, width_errors
 from strategies import RATES
-from theory.kernels import Box, Exponential, Gaussian, PowerLaw
+from theory.kernels import Box, Exponential, Expression, Gaussian, PowerLaw
 from theory.problem import Target
 
 BEST_KNOWN = {
@@ -111,3 +111,5 @@ def test_bad_input_is_refused():
         width_errors(Target([Gaussian()]), [61])
     with pytest.raises(ValueError, match="one input"):
         least_width(Target([Exponential(input=2)]), "1/10")
+    with pytest.raises(ValueError, match="integrable"):
+        least_width(Target([Expression("1/(1+t)")]), "1/10")
