@@ -54,7 +54,7 @@ def perturbed_error(
 
     >>> from theory.kernels import Exponential
     >>> perturbed_error(Target([Exponential()]), LinearRNN([("1", "1")]), "1/2").upper  # 1/(1 - 1/2) - 1
-    '1.0'
+    '1'
     """
     moved_by = positive(beta, "beta", "for anything to be perturbed")
     for i, rate in enumerate(network.rates):

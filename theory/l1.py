@@ -64,7 +64,7 @@ def tail(kernel: Mixture) -> sp.Expr:
 
 
 def most_sign_changes(kernel: Mixture, network: LinearRNN) -> int | None:
-    """The bound (LE2) on the zeros of rho_hat - rho for t >= 0. Exact; None where the power laws have two signs.
+    """The bound (LE2) on the zeros of e for t > 0; one at t = 0 is known. Exact; None for power laws of two signs.
 
     >>> most_sign_changes(Mixture((), ((sp.Integer(1), sp.Integer(1)),)), LinearRNN([("1", "1"), ("1", "2")]))
     4
@@ -74,9 +74,11 @@ def most_sign_changes(kernel: Mixture, network: LinearRNN) -> int | None:
         return None
     between = [-sign for sign in signs]
     sequence = list(between)
-    for _, mass in sorted(_masses(kernel, network).items()):
+    masses = _masses(kernel, network)
+    for _, mass in sorted(masses.items()):
         sequence += [sp.sign(mass), *between]
-    return sum(one != other for one, other in pairwise(sequence))
+    at_zero = sum(masses.values()) == sum(A for A, _ in kernel.power_laws)  # e(0) = 0
+    return max(sum(one != other for one, other in pairwise(sequence)) - at_zero, 0)
 
 
 def reproduces(kernel: Mixture, network: LinearRNN) -> bool:
