@@ -1,6 +1,8 @@
 """The corridor: the best known least widths, its two sides, what it says of finite sums, bad input."""
 
+import tomllib
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -13,6 +15,7 @@ from strategies import RATES
 from theory.kernels import Box, Exponential, Expression, Gaussian, PowerLaw
 from theory.problem import Target
 
+REFERENCE = tomllib.loads((Path(__file__).parents[1] / "reference-values.toml").read_text())
 BEST_KNOWN = {
     "1": {"1e-1": (1, 3), "1e-2": (3, 5), "1e-3": (5, 9), "1e-4": (8, 13)},
     "1/2": {"1e-1": (2, 5), "1e-2": (5, 10), "1e-3": (9, 17), "1e-4": (15, 24)},
@@ -20,6 +23,14 @@ BEST_KNOWN = {
 }
 FAST = [("1", "1e-1"), ("1", "1e-3"), ("1/2", "1e-2"), ("1/4", "1e-1")]
 EVERY = [(omega, eps) for omega, row in BEST_KNOWN.items() for eps in row]
+
+
+def test_both_sides_of_the_reference():
+    (found,) = width_errors(Target([PowerLaw(omega="1/2")]), [4])
+    best = REFERENCE["width"]["power_law"]["1/2"]["4"]
+    sigma = float(REFERENCE["hankel"]["power_law"]["1/2"]["sigma"][4])  # sigma_{m+1}; sigma_m is twice as large
+    assert 0.999 * sigma < float(found.lower) <= sigma
+    assert float(found.lower) < float(found.upper) <= float(best)
 
 
 def check_cell(omega, eps):
