@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.kernels import Exponential, Kernel, PowerLaw
+from theory.problem import Target, numbers_only
 
 l = sp.Symbol("l", positive=True)  # the rate of an exponential in the mixture
 
@@ -68,3 +69,24 @@ def mixture(kernels: Iterable[Kernel]) -> Mixture:
         found[key] = found.get(key, sp.S.Zero) + kernel.amplitude
     by_rate, by_omega = (tuple((a, key) for key, a in found.items() if a != 0) for found in (atoms, laws))
     return Mixture(by_rate, by_omega)
+
+
+def completely_monotone(target: Target) -> Mixture:
+    """The target as a mixture (X1) of a positive measure. Exact.
+
+    Raises NoMixture, with the way out, where it is not one or not known to be; ValueError for symbols or more inputs.
+    """
+    numbers_only(target, ())
+    if any(term.input != 1 for term in target.terms):
+        raise ValueError("the target must have one input to be completely monotone; take several one by one")
+    advice = "numerics.realisation approximates any kernel"
+    try:
+        found = mixture(target.terms)
+    except NoMixture as reason:
+        raise NoMixture(f"target must be completely monotone: {reason}; {advice}") from reason
+    if not (found.positive and (found.atoms or found.power_laws)):
+        raise NoMixture(
+            "target must be completely monotone, a mixture of exponentials with positive amplitudes, got the terms "
+            f"{', '.join(map(repr, target.terms))}; {advice}"
+        )
+    return found
