@@ -45,8 +45,9 @@ class Everything(NamedTuple):
         """Ready for JSON."""
         from verify.widths import document
 
-        more = {"simulations": self.simulations, "checks": self.checks}
-        return document(self.result, self.widths) | {name: [each.as_dict() for each in of] for name, of in more.items()}
+        simulations = [each.as_dict() for each in self.simulations]
+        checks = [each.as_dict() for each in self.checks]
+        return document(self.result, self.widths) | {"simulations": simulations, "checks": checks}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -320,7 +321,8 @@ def _escaping(arguments: argparse.Namespace) -> "Study":
 
 
 def _everything(study: "Study", arguments: argparse.Namespace, given: Means) -> Everything:
-    result, simulations, widths, checks = None, (), None, list[Any]()
+    result, widths, checks = None, None, list["Check"]()
+    simulations: Sequence[Simulated] = ()
     if study.cells:
         result = _computed(study, arguments, given)
         simulations = _simulated(result, arguments, given.executor)

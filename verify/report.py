@@ -10,6 +10,7 @@ Everything is written to a fresh folder first and moved into place at the end; o
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from functools import partial
 from importlib import resources
@@ -106,6 +107,9 @@ LAWS = {
     "coincided": "law of coincided units",
     "lower_bound": "proved lower bound",
 }
+GREEK = dict(
+    alpha="α", beta="β", gamma="γ", epsilon="ε", mu="μ", rho="ρ", varsigma="ς", omega="ω"
+)  # fmt: skip
 GUARANTEES = {
     "exact": "an identity, proved symbolically",
     "enclosed": "a ball or a bound proved to hold, rounding included",
@@ -146,10 +150,9 @@ def write(
             tell(f"figure {picture.name}")
             picture.save(draft / "figures")
         tell("page")
-        numbers = document(result, widths)
-        (draft / "results.json").write_text(_json(numbers, checks, simulations, histories), "utf-8")
-        escapes = _of_escapes(result, checks, simulations, histories) if result else {"result": None}
-        page = _page(study, escapes, widths, checks, pictures, numbers["provenance"])
+        numbers = _json(document(result, widths), checks, simulations, histories)
+        (draft / "results.json").write_text(numbers, "utf-8")
+        page = _page(study, result, checks, simulations, pictures, histories, widths)
         (draft / "index.html").write_text(page, "utf-8")
     return Path(folder) / "index.html"
 
@@ -251,11 +254,12 @@ def _worth_a_map(
 
 def _page(
     study: Study,
-    escapes: dict[str, Any],
-    widths: StudyWidths | None,
+    result: StudyResult | None,
     checks: Sequence[Any],
+    simulations: Sequence[Any],
     pictures: Sequence[Picture],
-    provenance: dict[str, Any],
+    histories: StudyHistories | None = None,
+    widths: StudyWidths | None = None,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -270,8 +274,10 @@ def _page(
         "below": partial(shown, rounding=ROUND_FLOOR),
         "above": partial(shown, rounding=ROUND_CEILING),
     }
-    width = _of_widths(widths) if widths else None
-    main = {"title": width["title"], "finding": width["finding"]} | escapes if width else escapes
+    width = _of_widths(widths) if widths else {}
+    main = {name: width[name] for name in ("title", "finding") if width} | {"result": None}
+    if result:
+        main |= _of_escapes(result, checks, simulations, histories)
     return environment.get_template("report.html").render(
         study=study,
         **main,
@@ -280,7 +286,7 @@ def _page(
         checks=checks,
         passed=sum(check.passed for check in checks),
         guarantees=GUARANTEES,
-        provenance=provenance,
+        provenance=document(result, widths)["provenance"],
     )
 
 
@@ -312,14 +318,20 @@ def _of_escapes(
     }
 
 
+def _with_letters(text: str) -> str:
+    """A hypothesis with Greek letters for their names."""
+    return re.sub(rf"\b({'|'.join(GREEK)})\b", lambda name: GREEK[name[0]], text).replace(">=", "≥").replace("<=", "≤")
+
+
 def _of_widths(found: StudyWidths) -> dict[str, Any]:
     """What the page says of widths."""
     first = found.cells[0]
     laws = [each for each in derived_of_width(first.target) if each.name != "inverse theorem"]  # of no one target
+    laws = [replace(each, given=tuple(map(_with_letters, each.given))) for each in laws]
     return {
         "title": width_title(found),
         "finding": width_sentences(found),
-        "rho": mathml(sp.Symbol("rho"), first.target.rho(t)),
+        "rho": mathml(sp.Function("rho")(t), first.target.rho(t)),
         "swept": label(first.parameters) if first.parameters else "",
         "cells": [(label(cell.parameters), cell) for cell in found.cells],
         "eps": [text for text, _ in found.question.eps],

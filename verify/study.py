@@ -210,7 +210,9 @@ def _study(name: str, text: str) -> Study:
     return Study(name, text, _description(text), cells, digits, limits, simulate, definition, width)
 
 
-def _each_cell(document: Table, read: Callable[[Table], Any], cell: Callable[[dict[str, str], Any], Any]) -> Iterator[Any]:
+def _each_cell(
+    document: Table, read: Callable[[Table], Any], cell: Callable[[dict[str, str], Any], Any]
+) -> Iterator[Any]:
     """The product of the swept values: `cell` of the parameters and what `read` finds in the document with them."""
     sweep = dict(_paths(document.get("sweep", {})))
     for path, values in sweep.items():

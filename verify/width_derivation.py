@@ -1,4 +1,4 @@
-"""What is known of width, to be shown for a study: theorems and laws with their hypotheses and what is proved of them."""
+"""What is known of width, to be shown for a study: theorems and laws, their hypotheses, and what is proved."""
 
 from theory.inverse_theorem import inverse_theorem
 from theory.problem import Target

@@ -110,7 +110,7 @@ def _errors(cells: Sequence[CellWidths]) -> Picture:
         for axes in panels[len(drawn) :]:
             axes.set_visible(False)
         _log_ticks(panels[0])
-        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, steps=[1, 2, 4, 5, 10]))
         figure.supxlabel("width m (hidden units)", fontsize=11)
         figure.supylabel("L1 error: worst output for inputs of size 1", fontsize=11)
         named = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
@@ -148,8 +148,8 @@ def _rates(cells: Sequence[CellWidths]) -> Picture:
         axes.set_ylabel("slowest rate of the network (1 / time)")
         axes.legend(fontsize=9)
     caption = (
-        "Where the curse has gone: the slowest rate of each network against the error it achieves. A unit of rate w "
-        "remembers for a time 1/w, and must be trained to that precision."
+        "The slowest rate of each network against the error it achieves. A unit of rate w remembers for a time 1/w, "
+        "and its rate must be held to that precision: where few units suffice, this is what long memory costs."
     )
     alt = f"Slowest rate of the networks against their error, for {_names(cells)}."
     return Picture("width-rate", figure, ("cell", "m", "error", "slowest rate"), tuple(rows), caption, alt)
@@ -179,13 +179,14 @@ def _least(found: StudyWidths, cells: Sequence[CellWidths]) -> Picture | None:
             axes.plot(x, upper, f"{marker}-", color=shades[i], markersize=6, label=f"ε = {eps}")
             axes.plot(x, lower, f"{marker}-", color=shades[i], markersize=6, markerfacecolor="white")
             expected = [law(cell) for cell in ordered]
-            if all(expected):
-                axes.plot(x, [float(each) for each in expected], ":", color=shades[i])
+            if known := [(at, float(each)) for at, each in zip(x, expected, strict=True) if each]:
+                axes.plot(*zip(*known, strict=True), ":", color=shades[i])
             rows += [
                 (eps, cell.parameters[swept[0]], cell.least[i].lower, cell.least[i].upper, each)
                 for cell, each in zip(ordered, expected, strict=True)
             ]
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("memory L of the target (time)" if by_lag else "memory 1/ω of the power law")
         axes.set_ylabel("least width m (hidden units)")
         axes.legend(fontsize=9)

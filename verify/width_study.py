@@ -22,7 +22,6 @@ from verify.entries import StudyError, Table, bad, count, entries, positive_numb
 KEYS = ("widths", "eps")
 DIGITS = 12  # of singular values, where the study does not say; float64 serves
 FEWEST_DIGITS = 2
-WHY = "networks of these widths are looked at"
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,17 @@ class WidthQuestion:
     asked: bool
 
 
-def question(table: Table, digits: int | None, cells: Iterable[tuple[dict[str, str], Target, sp.Expr]]) -> WidthQuestion:
+def question(
+    table: Table, digits: int | None, cells: Iterable[tuple[dict[str, str], Target, sp.Expr]]
+) -> WidthQuestion:
     """The section [width] read. digits: of [precision], if given. cells: parameters, target and horizon of each.
 
     Raises StudyError for a bad entry, a finite horizon and a target that has no Hankel operator.
     """
-    listed = entries(table, "width", "widths", f'{WHY}; write for example widths = [1, 2, 4]')
+    listed = entries(table, "width", "widths", "write for example widths = [1, 2, 4]")
     widths = {count(each, f"width.widths.{i}", 1, WIDEST, "it counts hidden units") for i, each in enumerate(listed)}
-    written = entries(table, "width", "eps", 'write for example eps = ["1e-2"], or leave it out') if "eps" in table else []
+    way_out = 'write for example eps = ["1e-2"], or leave it out'
+    written = entries(table, "width", "eps", way_out) if "eps" in table else []
     why = "for an approximation; only a sum of m exponentials itself has the error 0"
     eps = tuple((str(each), positive_number(each, f"width.eps.{i}", why)) for i, each in enumerate(written))
     found: dict[tuple[tuple[str, str], ...], WidthCell] = {}

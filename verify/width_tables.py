@@ -21,7 +21,8 @@ def print_widths(found: StudyWidths) -> None:
             slowest = one.achieved.slowest_rate if one.achieved else None
             upper = "not found" if one.upper is None else one.upper
             least.append((name, eps, one.lower, upper, slowest))
-    columns = ("cell", "m", "sigma_(m+1)", "error at least", "error achieved", "slowest rate", "network")
+    proved = "error at least", "error achieved"
+    columns: tuple[str, ...] = ("cell", "m", "sigma_(m+1)", *proved, "slowest rate", "network")
     terminal.table(f"Study {found.study.name}: L1 errors of m hidden units, proved", columns, errors)
     if least:
         columns = ("cell", "eps", "m at least", "m achieved", "its slowest rate")

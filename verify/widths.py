@@ -89,7 +89,7 @@ def measure(
     """
     question = study.width
     if question is None:
-        raise ValueError(f"study {study.name} must have a section [width], and has none; verify/width_study.py shows one")
+        raise ValueError(f"study {study.name} must have a section [width], and has none")
     wanted, found = digits or question.digits, list[CellWidths]()
     for cell in (executor.map if executor else map)(partial(_measured, question, wanted), question.cells):
         found.append(cell)
@@ -99,7 +99,7 @@ def measure(
 
 
 def document(result: StudyResult | None, widths: StudyWidths | None) -> dict[str, Any]:
-    """What a study found, ready for JSON: its escapes with the cells of its widths under "width", or its widths only."""
+    """What a study found, ready for JSON: its escapes, and its widths under "width"; or its widths only."""
     if result is None:
         return widths.as_dict() if widths else {}
     return result.as_dict() | ({"width": widths.as_dict()["cells"]} if widths else {})
