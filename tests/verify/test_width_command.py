@@ -152,5 +152,5 @@ def test_what_does_not_go_together_is_refused(written, capsys):
 
 
 def test_swept_values_that_width_refuses_name_their_cell(written):
-    with pytest.raises(StudyError, match=r"got '0'.*in the cell target.terms.1.rate = 0"):
+    with pytest.raises(StudyError, match=r"got 0 \(in the cell target.terms.1.rate = 0"):
         load(written(FINITE.replace('"1/2"]', '"0"]')))
