@@ -9,7 +9,7 @@ import pytest
 
 from theory.kernels import PowerLaw
 from theory.problem import Target
-from verify import width_compare
+from verify import report, width_compare
 from verify.cli import main
 from verify.study import load
 from verify.width_derivation import derived_of_width
@@ -45,16 +45,21 @@ def rows(found):
     return width_compare.checks(found)
 
 
-def test_a_report_about_width_only_is_the_width_part(path, tmp_path, capsys):
+def test_a_report_about_width_only_is_the_width_part(found, rows):
+    page = report._page(found.study, None, rows, [], width_pictures(found), None, found)
+    ElementTree.fromstring(page)  # well-formed
+    assert "How many hidden units a target needs" in page and "Escape times" not in page and "8 of 8 passed" in page
+    assert "For an L1 error of 0.2 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
+    assert "(M18)" in page and "(D5)" in page and "If ρ = (1+t)^-(1+ω), ω &gt; 0:" in page
+
+
+@pytest.mark.slow
+def test_the_command_writes_page_figures_and_numbers(path, tmp_path, capsys):
     assert main(["report", str(path), "--out", str(tmp_path / "out"), "--json"]) == 0
     out = tmp_path / "out"
     names = sorted(each.name for each in (out / "figures").glob("*.svg"))
     assert names == ["width-error.svg", "width-hankel.svg", "width-least.svg", "width-rate.svg"]
-    page = (out / "index.html").read_text("utf-8")
-    ElementTree.fromstring(page)  # well-formed
-    assert "How many hidden units a target needs" in page and "Escape times" not in page and "8 of 8 passed" in page
-    assert "For an L1 error of 0.2 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
-    assert "(M18)" in page and "(D5)" in page
+    ElementTree.parse(out / "index.html")  # well-formed
     document = json.loads((out / "results.json").read_text("utf-8"))
     assert len(document["cells"]) == 2 and len(document["checks"]) == 8 and document["simulations"] == []
     printed = json.loads(capsys.readouterr().out)
