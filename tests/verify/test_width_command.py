@@ -6,7 +6,7 @@ import pytest
 
 from theory.kernels import Exponential
 from theory.problem import Target
-from verify import width_study
+from verify import sweep, width_study
 from verify.cli import main
 from verify.study import StudyError, load
 from verify.widths import measure
@@ -117,6 +117,8 @@ def test_a_study_may_ask_for_both(written):
     assert (study.width.digits, study.width.asked) == (width_study.DIGITS, False)
     with pytest.raises(ValueError, match="must have a section"):
         measure(load("pair"))
+    with pytest.raises(ValueError, match="must have a start and an escape"):
+        sweep.run(load("width"))
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

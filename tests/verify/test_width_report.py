@@ -116,3 +116,34 @@ def test_the_statements_come_with_their_hypotheses(path, capsys):
     assert "% proved, if" in capsys.readouterr().out
     assert main(["derive", str(path)]) == 0
     assert "  asymptotic, if rho = (1+t)^-(1+omega)" in capsys.readouterr().out
+
+
+def test_an_exact_network_leaves_nothing_to_draw_or_to_run(tmp_path):
+    path = tmp_path / "finite.toml"
+    path.write_text('[target]\nterms = [{kind = "exponential"}]\n[width]\nwidths = [1, 2]\neps = ["1/2"]\n', "utf-8")
+    found = measure(load(path))
+    assert [each.name for each in width_pictures(found)] == ["width-hankel", "width-error", "width-rate"]
+    rows = width_compare.checks(found)
+    assert all(row.passed for row in rows) and not any("worst input" in row.right_name for row in rows)
+    assert sentences(found)[0] == "For an L1 error of 0.5 a network needs so many hidden units: the cell: 1."
+
+
+def test_a_study_of_both_has_both_on_its_page(tmp_path, capsys):
+    both = """[target]
+terms = [{kind = "exponential"}, {kind = "gaussian", lag = "6"}]
+[start]
+amplitudes = ["1", "0"]
+rates = ["1", "0.7"]
+[escape]
+drop = "0.05"
+[precision]
+digits = 6
+[width]
+widths = [1]
+"""
+    (tmp_path / "both.toml").write_text(both, "utf-8")
+    assert main(["report", str(tmp_path / "both.toml"), "--out", str(tmp_path / "out"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["cells"][0]["outcome"] == "escaped" and document["width"][0]["widths"][0]["m"] == 1
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "Escape times" in page and "Width: how many hidden units" in page
