@@ -14,12 +14,12 @@ def sentences(found: StudyWidths) -> list[str]:
     """The least widths, or else the errors, of the cells; and what did not come about."""
     said = []
     for i, (_, eps) in enumerate(found.question.eps):
-        least = "; ".join(f"{label(cell.parameters)}: {_range(cell, i)}" for cell in known(found))
+        least = "; ".join(f"{_named(cell)}{_range(cell, i)}" for cell in known(found))
         if least:
             said.append(f"For an L1 error of {plain(eps)} a network needs so many hidden units: {least}.")
     for cell in known(found) if not said else []:
         best = cell.widths[-1]
-        said.append(f"{label(cell.parameters)}: {best.width} hidden units reach {shown(best.upper, 3)}.")
+        said.append(f"{_named(cell)}{best.width} hidden units reach {shown(best.upper, 3)}.")
     if known(found):
         said.append("Fewer are impossible and as many are enough, both proved; what is between is open.")
     failed = [label(cell.parameters) for cell in found.cells if cell.error]
@@ -29,6 +29,11 @@ def sentences(found: StudyWidths) -> list[str]:
 def known(found: StudyWidths) -> list[CellWidths]:
     """The cells that have not failed."""
     return [cell for cell in found.cells if cell.error is None]
+
+
+def _named(cell: CellWidths) -> str:
+    """What is swept, to stand before what was found; nothing for a cell alone."""
+    return f"{label(cell.parameters)}: " if cell.parameters else ""
 
 
 def _range(cell: CellWidths, i: int) -> str:

@@ -120,14 +120,15 @@ def test_the_statements_come_with_their_hypotheses(path, capsys):
 
 def test_an_exact_network_leaves_nothing_to_draw_or_to_run(tmp_path):
     path = tmp_path / "finite.toml"
-    path.write_text('[target]\nterms = [{kind = "exponential"}]\n[width]\nwidths = [1, 2]\neps = ["1/2"]\n', "utf-8")
+    path.write_text('[target]\nterms = [{kind = "exponential"}]\n[width]\nwidths = [1, 2]\neps = ["1/3"]\n', "utf-8")
     found = measure(load(path))
     assert [each.name for each in width_pictures(found)] == ["width-hankel", "width-error", "width-rate"]
     rows = width_compare.checks(found)
     assert all(row.passed for row in rows) and not any("worst input" in row.right_name for row in rows)
-    assert sentences(found)[0] == "For an L1 error of 0.5 a network needs so many hidden units: the cell: 1."
+    assert sentences(found)[0] == "For an L1 error of 1/3 a network needs so many hidden units: 1."
 
 
+@pytest.mark.slow
 def test_a_study_of_both_has_both_on_its_page(tmp_path, capsys):
     both = """[target]
 terms = [{kind = "exponential"}, {kind = "gaussian", lag = "6"}]
