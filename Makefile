@@ -27,7 +27,7 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-lowest  the tests, on the oldest versions of the dependencies that setup.cfg allows (Python 3.11)"
 	@echo "make lint         ruff and mypy"
-	@echo "make bench        escape times beside PEERS (gmpy2 heyoka; jax torch too), in .venv-bench; about ten minutes"
+	@echo "make bench        escape times beside PEERS (gmpy2 heyoka; jax torch too), and both engines, in .venv-bench; a quarter of an hour"
 	@echo "make setup        create or update .venv only; the targets above do it by themselves"
 	@echo "make clean        remove .venv, caches and the folder report"
 	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest or bench'"
@@ -51,6 +51,7 @@ bench:
 	@for peer in $(PEERS); do .venv-bench/bin/pip install -q -c requirements-bench.txt $$peer \
 	 || echo "$$peer cannot be installed here: its rows will say so"; done
 	.venv-bench/bin/python -m benchmarks $(ARGS)
+	.venv-bench/bin/python -m benchmarks.engines
 
 lint: setup
 	$(RUN) ruff check .

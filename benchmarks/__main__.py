@@ -6,14 +6,13 @@ Finished measurements are kept in results/peers.json and not repeated while code
 
 import argparse
 import json
-import subprocess
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.machine import description
+from benchmarks.machine import code, description
 from benchmarks.measure import Journal, measure_all
 from benchmarks.pages import RESULTS, figure, results_page, rewrite_readme
 from benchmarks.peers import PEERS
@@ -41,7 +40,7 @@ def main() -> None:
     told, trained = chosen.into / "peers.json", chosen.into / "simulation.json"
     chosen.into.mkdir(exist_ok=True)
     if not chosen.pages:
-        journal = Journal(told, {"limit": chosen.limit, "code": _code(), **description()}, chosen.fresh)
+        journal = Journal(told, {"limit": chosen.limit, "code": code(), **description()}, chosen.fresh)
         measure_all(peers, cases, chosen.limit, journal, say)
         trained.write_text(json.dumps([asdict(rate) for rate in rates(chosen.seconds)], indent=1) + "\n", "utf-8")
 
@@ -55,12 +54,6 @@ def main() -> None:
     if chosen.readme:
         rewrite_readme(table)
     say(f"written: README.md and peers.svg in {chosen.into.name}" + (", the README's section" if chosen.readme else ""))
-
-
-def _code() -> str:
-    """The commit that was measured, so that old numbers do not outlive the code; empty outside a checkout."""
-    command = ["git", "log", "-1", "--format=%h", "--", "theory", "numerics", "benchmarks"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ than LIMIT seconds. Where a plateau is too short the slow rate is no clock, and 
 1/L, since what one spare unit can gain does.
 
 Prints a table and writes benchmarks/results/engines.csv and engines.svg. An entry already in the file is not measured
-again, so that an interrupted run goes on; --fresh starts anew. One core: run with OPENBLAS_NUM_THREADS=1.
+again while code and machine stay the same, so that an interrupted run goes on; --fresh starts anew. One core: run with
+OPENBLAS_NUM_THREADS=1.
 """
 
 import argparse
 import csv
-import os
-import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import code, in_a_line
 from numerics.escape import escape_time
 from numerics.slow_rate import NoSlowRate
 from theory.kernels import Exponential, Gaussian
@@ -35,7 +35,7 @@ DIGITS = (12, 30)
 ENGINES = ("time", "slow")
 LIMIT = 10.0  # seconds of one time integration beyond which longer memories are left to the other engine
 RESULTS = Path(__file__).parent / "results"
-COLUMNS = ("memory", "digits", "engine", "seconds", "steps", "log10_tau", "remark", "machine")
+COLUMNS = ("memory", "digits", "engine", "seconds", "steps", "log10_tau", "remark", "code", "machine")
 Entry = dict[str, str]
 
 
@@ -48,7 +48,7 @@ def pair(memory: int) -> Problem:
 
 def measured(memory: int, digits: int, engine: Any) -> Entry:
     """One entry: the second of two runs, so that derivation and compilation are not counted."""
-    entry: Entry = {"memory": str(memory), "digits": str(digits), "engine": engine, "machine": machine()}
+    entry: Entry = {"memory": str(memory), "digits": str(digits), "engine": engine}
     problem = pair(memory)
     try:
         escape_time(problem, digits=5, engine=engine)
@@ -62,30 +62,20 @@ def measured(memory: int, digits: int, engine: Any) -> Entry:
     return entry | numbers | {"remark": remark}
 
 
-def entries(known: list[Entry]) -> Iterator[Entry]:
-    """All entries in order, those known as they are, the others measured as they are asked for."""
+def entries(known: list[Entry], made_by: Entry) -> Iterator[Entry]:
+    """All entries in order, those known as they are, the others measured as they are asked for.
+
+    made_by: the code and the machine, as every entry names them.
+    """
     done = {(entry["memory"], entry["digits"], entry["engine"]): entry for entry in known}
     for engine in ENGINES:
         for digits in DIGITS:
             for memory in MEMORIES:
-                entry = done.get((str(memory), str(digits), engine)) or measured(memory, digits, engine)
+                asked = str(memory), str(digits), engine
+                entry = done.get(asked) or measured(memory, digits, engine) | made_by
                 yield entry
                 if engine == "time" and float(entry.get("seconds") or 0) > LIMIT:
                     break
-
-
-def machine() -> str:
-    """The machine in a line."""
-    names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text("utf-8").splitlines()
-    except OSError:
-        return []
 
 
 def picture(found: list[Entry]) -> Figure:
@@ -96,7 +86,7 @@ def picture(found: list[Entry]) -> Figure:
         for engine, colour, name in (("time", "#d55e00", "time integrator"), ("slow", "#0072b2", "slow rate as clock")):
             for digits, line in zip(DIGITS, ("o-", "s--"), strict=True):
                 shown = [each for each in found if each["engine"] == engine and each["digits"] == str(digits)]
-                shown = [each for each in shown if each.get("seconds")]
+    PLACEHOLDER
                 memories = [float(each["memory"]) for each in shown]
                 for axes, column in ((top, "seconds"), (bottom, "steps")):
                     values = [float(each[column]) for each in shown]
@@ -118,23 +108,24 @@ def main(arguments: list[str] | None = None) -> None:
     fresh = parser.parse_args(arguments).fresh
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / "engines.csv"
+    made_by = {"code": code(), "machine": in_a_line()}
     known: list[Entry] = []
     if file.exists() and not fresh:
         with file.open(encoding="utf-8", newline="") as stream:
-            known = [row for row in csv.DictReader(stream) if row["machine"] == machine()]
+            known = [row for row in csv.DictReader(stream) if row | made_by == row]
     found = []
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        for entry in entries(known):
+        for entry in entries(known, made_by):
             found.append(entry)
             writer.writerow(entry)
             stream.flush()
     with style():
         picture(found).savefig(RESULTS / "engines.svg", metadata={"Date": None})
-    table = Table("L", "digits", "engine", "seconds", "steps", "log10 tau", "", title=machine())
+    table = Table("L", "digits", "engine", "seconds", "steps", "log10 tau", "", title=made_by["machine"])
     for entry in found:
-        table.add_row(*(entry.get(column, "") for column in COLUMNS[:-1]))
+        table.add_row(*(entry.get(column, "") for column in COLUMNS[:-2]))
     Console(width=150).print(table)
 
 

@@ -1,10 +1,13 @@
-"""What a measurement was made on, without names of hosts or folders."""
+"""What was measured, and on what, without names of hosts or folders."""
 
 import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+MEASURED = "theory", "numerics", "benchmarks", ":(exclude)benchmarks/results"
 PACKAGES = ("numpy", "scipy", "sympy", "mpmath", "gmpy2", "python-flint", "heyoka", "torch", "jax", "jaxlib")
 
 
@@ -17,6 +20,18 @@ def description() -> dict[str, str]:
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         **{name: _version(name) for name in PACKAGES},
     }
+
+
+def in_a_line() -> str:
+    """Processor, system and Python."""
+    what = description()
+    return f"{what['processor']}, {what['system']}, {what['Python']}"
+
+
+def code() -> str:
+    """The commit that is measured, so that old numbers do not outlive the code; empty outside a checkout."""
+    command = ["git", "log", "-1", "--format=%h", "--", *MEASURED]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
 
 
 def _field(path: str, name: str) -> str:

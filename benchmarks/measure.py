@@ -1,7 +1,7 @@
 """Time to solution: every peer at every memory, each setting in a process of its own, the same for all.
 
 first    CPU seconds of preparing (deriving, compiling) and solving once, in a process where nothing has been computed
-again    CPU seconds of solving once more, prepared: the median of BLOCKS blocks that each last BLOCK seconds
+again    CPU seconds of solving once more, prepared: the median of BLOCKS blocks of BLOCK seconds; of one where LONG
 wall     wall seconds of the first, which tell how busy the machine was
 
 Imports are not counted. A process that has used `limit` CPU seconds on its first solution is ended by the kernel (the
@@ -27,7 +27,7 @@ from benchmarks.peers import Peer, Solve
 from benchmarks.problems import Pair
 
 BLOCKS, BLOCK = 3, 0.1  # the clock of a process may tick in hundredths of a second
-LONG = 0.5  # seconds from which on a solution is not repeated
+LONG = 0.5  # seconds from which on one block is enough
 PATIENCE = 6  # wall seconds for each CPU second of the limit, for a process that sleeps
 
 
@@ -83,7 +83,6 @@ def _in_child(
     tau = failure = again = None
     try:
         solve = prepare(pair, setting)
-        prepared = time.process_time()
         tau = solve()
     except Exception as problem:  # a peer may fail in any way; that is a result
         failure = f"{type(problem).__name__}: {problem}"
@@ -91,7 +90,7 @@ def _in_child(
     first, wall = ended - began, time.perf_counter() - wall
     signal.setitimer(signal.ITIMER_PROF, 0)
     if tau is not None:
-        again = ended - prepared if ended - prepared > LONG else median(_blocks(solve))
+        again = median(_blocks(solve))
     send.send((tau, failure, first, again, wall))
 
 
@@ -106,6 +105,8 @@ def _blocks(solve: Solve) -> Iterator[float]:
             spent = time.process_time() - began
             if spent >= BLOCK:
                 yield spent / repeats
+                if spent > LONG:
+                    return
                 break
             repeats = math.ceil(repeats * min(10.0, 1.5 * BLOCK / max(spent, 1e-3)))
 

@@ -1,5 +1,6 @@
 """What a computed number comes with: its guarantee word, its digits, or the reason why there is none."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,22 @@ class Answer:
     guarantee: Guarantee
     digits: int | None = None
     reason: str | None = None
+
+
+def check_count(digits: object, fewest: int, most: int, why: str = "it counts the significant digits wanted") -> None:
+    """Raise TypeError or ValueError unless `digits` is an int from `fewest` to `most`; why: ends the message."""
+    if isinstance(digits, bool) or not isinstance(digits, int):
+        raise TypeError(f"digits must be an int, got {digits!r}; {why}")
+    if not fewest <= digits <= most:
+        raise ValueError(f"digits must be from {fewest} to {most}, got {digits}; {why}")
+
+
+def log10(value: Any) -> float:
+    """log10 of a float, a longdouble or a ball, whose exponent may be beyond float64; -inf for 0, nan for less."""
+    if isinstance(value, flint.arb):
+        value = value.mid()
+        return float(value.log() / flint.arb(10).log()) if value > 0 else log10(float(value))
+    return float(np.log10(value)) if value > 0 else (-math.inf if value == 0 else math.nan)
 
 
 def context(digits: int) -> Any:

@@ -21,7 +21,7 @@ from typing import Any
 import flint
 import sympy as sp
 
-from numerics.answer import Answer, decimal
+from numerics.answer import Answer, check_count, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb, Float64
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
@@ -51,7 +51,7 @@ def merged_share(problem: Problem, digits: int = 8) -> Answer:
     >>> merged_share(Problem(shared, LinearRNN([("0.5", "1"), ("0.5", "1.3")]), "0.02")).value
     '0.55100792'
     """
-    _check_digits(digits)
+    check_count(digits, FEWEST_DIGITS, MOST_DIGITS)
     try:
         here = coincidence(problem)
         share = decimal(1.0, digits) if here.arrival else _merged_share(problem, here, digits)
@@ -67,7 +67,7 @@ def coincided_escape_time(problem: Problem, digits: int = 6) -> Answer:
     Returns an Answer with exactly `digits` digits, estimated: None with a reason where the law does not apply.
     Raises TypeError or ValueError for bad digits.
     """
-    _check_digits(digits)
+    check_count(digits, FEWEST_DIGITS, MOST_DIGITS)
     try:
         here = coincidence(problem)
         share = "1" if here.arrival else _merged_share(problem, here, digits + 3)
@@ -75,14 +75,6 @@ def coincided_escape_time(problem: Problem, digits: int = 6) -> Answer:
     except (NotCoincided, NoEscape) as reason:
         return Answer(None, "estimated", reason=str(reason))
     return Answer(decimal(value, digits), "estimated", digits)
-
-
-def _check_digits(digits: object) -> None:
-    if isinstance(digits, bool) or not isinstance(digits, int):
-        raise TypeError(f"digits must be an int, got {digits!r}; it counts the significant digits wanted")
-    if not FEWEST_DIGITS <= digits <= MOST_DIGITS:
-        allowed = f"digits must be from {FEWEST_DIGITS} to {MOST_DIGITS}"
-        raise ValueError(f"{allowed}, got {digits}; the law is estimated, and more digits of it would tell nothing")
 
 
 def _merged_share(problem: Problem, here: Coincidence, digits: int) -> str:

@@ -7,12 +7,13 @@ Two engines: the time integrator (numerics/integrator.py) takes any start; the s
 serves where it applies and is the cheaper one: on long plateaus, and with several spares close to each other. The
 result says which it was.
 
-Two runs, at different tolerances and working precisions, must share the digits that are claimed; they are tightened
-together until they do. In time and on the fit, float64 serves up to 12 digits where there is one spare and its signals
-fit the range; extended precision (numerics/extended.py) up to 15 digits, several spares and fainter signals; Arb
-everything else. The linear algebra is left to a float64 twin where that will do. Working digits in Arb are those
-wanted, 15 more, and a reserve for the cancellation measured in the sums over units (off the fit, or where units merge):
-a run that outgrows its reserve is repeated with more. Not escaping is an outcome, with the state reached.
+Two runs, at different tolerances and working precisions and with one more stage in the finer, so that they share no
+step, must share the digits that are claimed; they are tightened together until they do. In time and on the fit, float64
+serves up to 12 digits where there is one spare and its signals fit the range; extended precision (numerics/extended.py)
+up to 15 digits, several spares and fainter signals; Arb everything else. The linear algebra is left to a float64 twin
+where that will do. Working digits in Arb are those wanted, 15 more, and a reserve for the cancellation measured in the
+sums over units (off the fit, or where units merge): a run that outgrows its reserve is repeated with more. Not escaping
+is an outcome, with the state reached.
 """
 
 import math
@@ -23,7 +24,7 @@ from typing import Any, Literal
 import flint
 import sympy as sp
 
-from numerics.answer import Guarantee, context, decimal
+from numerics.answer import Guarantee, check_count, context, decimal, log10
 from numerics.arithmetic import Arb, Arithmetic, Float64
 from numerics.compiling import evaluate
 from numerics.extended import Extended
@@ -42,6 +43,7 @@ GUARD = 15  # working digits beyond those wanted
 PRICE = 2.5  # working digits for each digit that cancels: (M15) moves by the 5/2th power of what is left
 HARMLESS = 6  # digits of cancellation that the guard covers: on a plateau it is mild and costs no more than itself
 MOST_FAINT = 300  # digits between J(0) and the drop
+COARSER, FINER = 0.7, 2.6  # digits beyond those wanted in the slow rate: far enough apart for another stage there
 ROUNDS = 5  # of tightening before fewer digits are reported
 MANY = 40.0  # log10 of the relaxations of the fast components from which on the slow rate is the better clock
 BLUNT = 1e-6  # slowest fast rate below which float64 factors no longer serve the time integrator
@@ -140,7 +142,7 @@ class Plan:
             stages = 9 if self.digits <= FLOAT_DIGITS else 11
         flow = GradientFlow(problem, working)
         twin = GradientFlow(problem, Float64()) if self.twin and working.name != "float64" else None
-        return flow, Integrator(flow, stages, tolerance, accuracy, twin, flow.copies)
+        return flow, Integrator(flow, stages + fine, tolerance, accuracy, twin, flow.copies)
 
     @property
     def last_resort(self) -> bool:
@@ -239,7 +241,7 @@ def escape_time(
 
     def go(fine: bool, watch: Watch | None = None) -> Run:
         if slow:
-            return slow_run(*prepared[fine], limits, plan.digits + (2.0 if fine else 0.7), slow, watch)
+            return slow_run(*prepared[fine], limits, plan.digits + (FINER if fine else COARSER), slow, watch)
         return run(*prepared[fine], limits, watch) if fine or watch else run(*prepared[fine], limits)
 
     while attempt < ROUNDS:
@@ -255,8 +257,8 @@ def escape_time(
                 raise
             slow, plan = None, in_time
             continue
-        if coarse.cancellation > limits.cancellation and coarse.outcome is Outcome.failed:
-            plan = plan.with_reserve(coarse.cancellation)
+        if fine.cancellation > limits.cancellation and fine.outcome is Outcome.failed:
+            plan = plan.with_reserve(fine.cancellation)
             continue
         if fine.outcome is not Outcome.escaped and (fine.outcome is not Outcome.failed or plan.last_resort):
             if watch and fine is coarse:  # once more, as far as it went
@@ -318,11 +320,7 @@ def _worth_a_look(problem: Problem) -> bool:
 
 def check_digits(digits: object) -> None:
     """Raise TypeError or ValueError unless `digits` is an int that escape_time accepts."""
-    if isinstance(digits, bool) or not isinstance(digits, int):
-        raise TypeError(f"digits must be an int, got {digits!r}; it counts the significant digits wanted of tau")
-    if not FEWEST_DIGITS <= digits <= MOST_DIGITS:
-        allowed = f"from {FEWEST_DIGITS} to {MOST_DIGITS}"
-        raise ValueError(f"digits must be {allowed}, got {digits}; it counts the significant digits wanted of tau")
+    check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the significant digits wanted of tau")
 
 
 def unreachable(problem: Problem | DenseProblem) -> bool:
@@ -343,7 +341,7 @@ def _faintness(problem: Problem) -> int:
     arithmetic = Arb(60)
     with arithmetic.working():
         ratio = evaluate(problem.initial_loss, arithmetic) / evaluate(problem.drop, arithmetic)
-        return max(0, math.ceil(float((ratio.log() / flint.arb(10).log()).mid())))
+        return max(0, math.ceil(log10(ratio)))
 
 
 def shared_digits(x: Any, y: Any, most: int) -> int:
@@ -354,7 +352,7 @@ def shared_digits(x: Any, y: Any, most: int) -> int:
         difference, size = abs(x - y).mid(), abs(y)
         if difference == 0:
             return most
-        return min(most, math.floor(float((size / difference).log() / flint.arb(10).log())))
+        return min(most, math.floor(log10(size / difference)))
 
 
 def end_of(last: Run, digits: int) -> State:

@@ -22,7 +22,7 @@ import numpy as np
 import sympy as sp
 
 from numerics.arithmetic import ELEMENTARY, Array, Float64, gaussian_moment, reduced_moment
-from theory.problem import Problem
+from theory.problem import Problem, weighted_square
 
 PRECISION = np.finfo(np.longdouble)
 AVAILABLE = bool(PRECISION.eps < 1e-18 and PRECISION.maxexp > 16000)  # not on every machine
@@ -98,8 +98,9 @@ def erfc(x: Any) -> Any:
 
 def serves(problem: Problem) -> bool:
     """Whether extended precision is to be had, and knows all the functions that the flow of a problem needs."""
-    s = sp.Symbol("s", positive=True)
-    needed = sp.Tuple(problem.bump_transform(s), problem.parametrisation.metric(s))
-    functions = needed.atoms(sp.Function)
-    known = Extended().functions
-    return AVAILABLE and problem.horizon == sp.oo and all(type(each).__name__ in known for each in functions)
+    s, phi = sp.Symbol("s", positive=True), problem.parametrisation
+    loss = weighted_square(problem.bump, sp.Integer(0), problem.horizon)
+    needed = [problem.bump_transform(s), loss, problem.drop, phi.metric(s), phi.metric_slope(s)]
+    needed += [number for unit in (*problem.reference, *problem.start.units) for number in unit]
+    functions = {type(each).__name__ for expr in needed for each in sp.sympify(expr).atoms(sp.Function)}
+    return AVAILABLE and problem.horizon == sp.oo and functions <= Extended().functions.keys()

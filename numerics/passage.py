@@ -21,7 +21,6 @@ Guarantee: estimated; inside a step the states have about half the digits of its
 derived here.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +29,7 @@ import flint
 import numpy as np
 import sympy as sp
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.collocation import radau
 from numerics.extended import Extended
@@ -170,11 +170,3 @@ def _drop(landscape: Landscape, y: Array) -> Any:
     half, offset = arithmetic.number(sp.Rational(1, 2)), arithmetic.functions["sqrt"](arithmetic.number(12))
     nodes = np.array([half - 1 / offset, half + 1 / offset])[:, None]
     return -(landscape.gradient(start + nodes * u) * u).sum() / 2  # (C7)
-
-
-def log10(value: Any) -> float:
-    """log10 of a float, a longdouble or a ball, whose exponent may be beyond float64; -inf for 0, nan for less."""
-    if isinstance(value, flint.arb):
-        value = value.mid()
-        return float(value.log() / flint.arb(10).log()) if value > 0 else log10(float(value))
-    return float(np.log10(value)) if value > 0 else (-math.inf if value == 0 else math.nan)

@@ -52,7 +52,7 @@ DELTA, PROMINENCE = "0.02", 10  # the definition's
 OFF_THE_FIT = 20  # digits in reserve for the cancellation there
 SLOPE_DIGITS = 3
 ALONE = 4  # digits shown of what only one run has found
-FEWEST = 10  # digits planned for: with fewer the two tolerances would be the same
+FEWEST = 10  # digits planned for: fewer would be no cheaper
 ROUNDS = 5  # of two runs, before one alone is shown
 UNCONFIRMED = "; shown is one run alone, for a second one does not confirm it"
 
@@ -246,7 +246,7 @@ def _confirmed(problem: Problem, digits: int, limits: Limits, rise: float) -> tu
                 break
         paths += pair
         if failed and pair[-1].run.cancellation > plan.harmless:
-            plan = plan.with_reserve(pair[-1].run.cancellation)
+            plan = _reserved(plan.with_reserve(pair[-1].run.cancellation))
         elif failed and not plan.last_resort:
             plan = _reserved(plan.tightened())
         elif len(pair) == 2 and (shared := _shared(pair[0], pair[1], digits)) is not None:
@@ -260,7 +260,7 @@ def _confirmed(problem: Problem, digits: int, limits: Limits, rise: float) -> tu
 
 def _reserved(plan: Plan) -> Plan:
     """In Arb, with digits for what cancels off the fit."""
-    return replace(plan, reserve=OFF_THE_FIT) if plan.last_resort else plan
+    return replace(plan, reserve=max(plan.reserve, OFF_THE_FIT)) if plan.last_resort else plan
 
 
 def _follow(flow: GradientFlow, integrator: Integrator, limits: Limits, rise: float) -> _Path:

@@ -28,7 +28,7 @@ from typing import Any
 
 import sympy as sp
 
-from numerics.answer import Answer, decimal
+from numerics.answer import Answer, check_count, decimal
 from numerics.arithmetic import BITS_PER_DIGIT, Arb
 from numerics.compiling import bind, evaluate
 from numerics.slow_path import NoEscape, SlowPath, Undecided, sign
@@ -134,11 +134,7 @@ def drop_from_fraction(target: Target, start: LinearRNN, fraction: Exact) -> sp.
 
 def check_digits(digits: Any) -> None:
     """Raise TypeError or ValueError unless `digits` is an int from 2 to 2000."""
-    if isinstance(digits, bool) or not isinstance(digits, int):
-        raise TypeError(f"digits must be an int, got {digits!r}; it counts the significant digits wanted")
-    if not FEWEST_DIGITS <= digits <= MOST_DIGITS:
-        known = f"digits must be from {FEWEST_DIGITS} to {MOST_DIGITS}"
-        raise ValueError(f"{known}, got {digits}; it counts the significant digits wanted")
+    check_count(digits, FEWEST_DIGITS, MOST_DIGITS)
 
 
 def _answer(compute: Callable[[Arb], Any], digits: int) -> Answer:

@@ -25,6 +25,7 @@ from typing import Any
 
 import sympy as sp
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow
@@ -87,10 +88,10 @@ def clock(problem: Problem) -> Clock:
             raise NoSlowRate("the slow rate is no clock here: the slowest spare gains nothing by becoming slower")
         if flow.landscape.drop(rest) >= evaluate(problem.drop, flow.arithmetic):
             raise NoSlowRate("the slow rate is no clock here: the amplitudes alone drop by as much, before it moves")
-        lasting = _log10(scale * slowest)
+        lasting = log10(scale * slowest)
         if not lasting > math.log10(LEAST):
             raise NoSlowRate(f"the plateau is too short for a slow clock: it lasts {10**lasting:.2g} relaxations")
-        told = _log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
+        told = log10(1 + manifold.frame(rest).lag * flow.landscape.units(rest)[1][spare])
         cancelled = flow.landscape.cancellation(rest)
     return Clock(spare, slowest, lasting, math.ceil(told + 2 * max(0.0, -math.log10(slowest) - EASY)), cancelled)
 
@@ -126,14 +127,15 @@ def slow_run(
         return _Descent(SlowManifold(flow, here.spare), integrator, limits, digits, watch).run(tau, y, steps, free)
 
 
+def stages(digits: float) -> int:
+    """Of a piece, for so many digits of tau."""
+    return round(8 + 0.55 * digits)
+
+
 def _scale(manifold: SlowManifold, y: Array) -> Any:
     """T = 1/(2 L |w'|) (R1), the time scale on which w' changes."""
     speed = abs(manifold.flow.rhs(y)[manifold.clock])
     return 1 / (2 * manifold.frame(y).lag.max(1) * speed)
-
-
-def _log10(ball: Any) -> float:
-    return float(ball.mid().log() / math.log(10))
 
 
 class _Descent:
@@ -147,7 +149,7 @@ class _Descent:
         self.arithmetic = manifold.arithmetic
         self.tolerance = 10.0**-digits
         self.loosest = min(LOOSE, 10.0 ** (-0.55 * digits))  # the state at the end is to have the digits too
-        self.stages = round(8 + 0.55 * digits)
+        self.stages = stages(digits)
         self.target = evaluate(self.landscape.problem.drop, self.arithmetic)
         self.accepted = self.rejected = 0
         self.cancellation = 0.0

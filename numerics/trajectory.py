@@ -14,11 +14,12 @@ from typing import Any
 import flint
 import numpy as np
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.escape import EscapeTime, State, escape_time
 from numerics.integrator import Step
-from numerics.passage import DIGITS, Reader, inside, log10, spread
+from numerics.passage import DIGITS, Reader, inside, spread
 from numerics.slow_manifold import Piece
 from theory.problem import Problem
 

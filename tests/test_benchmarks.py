@@ -64,6 +64,7 @@ def run(folder, *arguments):
     return [Measurement(**row) for row in rows], (folder / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_peers_run(tmp_path):
     rows, page = run(tmp_path, "--peers", "SciPy LSODA", "mpmath odefun")
     assert max(row.digits for row in rows if row.peer == "SciPy LSODA") >= 10

@@ -8,7 +8,7 @@ max_seconds. The integration ends by itself when they are over, with the outcome
 set-up before and the formulas beside it, has GRACE longer and is then cut off (verify/deadline.py): a formula leaves
 its reason, a set-up fails the cell. Such a cell is not final, for a faster machine would have told more.
 
-The precision of Arb belongs to the process, so threads take turns: one cell at a time in a process.
+The precision of Arb belongs to the process, so threads take turns: whoever computes a cell holds TURN.
 """
 
 import threading
@@ -36,7 +36,7 @@ NOT_DENSE: Laws = (_NONE, _NONE, _NONE, _NONE)
 _NEVER = Answer(None, "enclosed", reason=Outcome.unreachable.value)
 UNREACHED: Laws = (_NEVER, _NEVER, _NEVER, _NEVER)
 GRACE = 1.0, 0.1  # seconds, or this part of max_seconds: the longer one, for what does not look at the clock
-_TURN = threading.Lock()
+TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class CellResult:
 
 def compute(cell: Cell, digits: int, limits: Limits) -> CellResult:
     """The cell: escape time, slow flow, leading order, coincided start and lower bound. Never raises an Exception."""
-    with _TURN:
+    with TURN:
         began = time.perf_counter()
         found = _computed(cell, digits, limits, began)
         return replace(found, seconds=time.perf_counter() - began)

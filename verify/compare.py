@@ -12,15 +12,13 @@
     escape time of the flow       vs  the lower bound (M21): an inequality
     escape time of the flow       vs  gradient descent, extrapolated in eta, then dt^2; and the orders of its errors
 
-A dense network has rows of its own: Gramians against the exact memory kernel and backpropagation, (M7), and gradient
-descent.
+A dense network has rows of its own (verify/compare_dense.py).
 Every row carries its tolerance and the reason for it. A row that a cell cannot support (no escape, off the fit, too
 long to train) is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,10 +28,8 @@ import sympy as sp
 from numerics.answer import decimal
 from numerics.arithmetic import Arb, Mpmath
 from numerics.compiling import bind, evaluate
-from numerics.dense_flow import DenseState
 from numerics.escape import BLUNT, EscapeTime, escape_time
 from numerics.flow import fits_float64
-from numerics.gramian import DenseLandscape
 from numerics.landscape import Landscape
 from numerics.run import Outcome
 from numerics.slow_rate import NoSlowRate, clock
@@ -43,46 +39,17 @@ from theory.kernels import t
 from theory.plateau import NoPlateau, plateau
 from theory.problem import Problem
 from theory.rnn import LinearRNN
-from verify.dense_network import dense_loss_and_gradient, dense_parameters, impulses
+from verify.check import DIGITS, MOST_SAMPLES, Check, grid, row, training
+from verify.compare_dense import of_dense_cell
 from verify.network import impulse, loss_and_gradient, parameters, target_samples
-from verify.sampling import Sampled, Simulated, dense_network
+from verify.sampling import Sampled, Simulated
 from verify.simulate import Extrapolation
 from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
 
-DIGITS = 40  # working digits of the checks
 FLOAT64_DIGITS = 10  # asked of float64
-MOST_SAMPLES = 100_000  # time steps of a sequence through the network
 AFFORDABLE, ENGINE_DIGITS = 60, 20  # decades of tau that are integrated in time too, and digits asked
 TRUSTED = 4e-3  # amplitude of the spares at the start below which the slow flow is compared with
-
-
-@dataclass(frozen=True)
-class Check:
-    """One row: two numbers for the same thing, how far apart they are, how far they may be, and why.
-
-    All numbers are decimal strings; `difference` and `tolerance` are relative unless the reason says otherwise.
-    """
-
-    name: str
-    cell: str
-    left_name: str
-    left: str
-    right_name: str
-    right: str
-    difference: str
-    tolerance: str
-    reason: str
-    passed: bool
-
-    @property
-    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Name and number of both sides."""
-        return (self.left_name, self.left), (self.right_name, self.right)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
 
 
 def checks(
@@ -101,7 +68,7 @@ def checks(
     for index, cell in enumerate(result.cells):
         simulated = simulations[index] if simulations else None
         name = label(cell.parameters)
-        rows += [replace(row, cell=name) for row in _of_cell(cell, simulated)]
+        rows += [replace(each, cell=name) for each in _of_cell(cell, simulated)]
         if progress:
             progress(index + 1, len(result.cells))
     return tuple(rows)
@@ -112,7 +79,7 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
     if escape is None or escape.end is None:
         return
     if isinstance(problem, DenseProblem):
-        yield from _of_dense_cell(problem, escape, simulated)
+        yield from of_dense_cell(problem, escape, simulated)
         return
     try:
         end = _ended(problem, escape.end.amplitudes, escape.end.rates)
@@ -120,113 +87,24 @@ def _of_cell(cell: CellResult, simulated: Simulated | None) -> Iterator[Check]:
         end = problem
     yield replace(_loss(end), name=f"loss at the {'start' if end is problem else 'end of the run'}")
     yield _arithmetics(end)
-    if (row := _backpropagation(end)) is not None:
-        yield row
+    if (found := _backpropagation(end)) is not None:
+        yield found
     if escape.minimum is not None:
         yield _critical_point(_ended(problem, escape.minimum.amplitudes, escape.minimum.rates))
     if escape.tau is None:
         return
-    if (row := _machine_numbers(problem, escape.tau, escape.digits or 0, escape.arithmetic)) is not None:
-        yield row
-    if (row := _other_engine(problem, escape)) is not None:
-        yield row
-    if cell.slow_flow and cell.slow_flow.value and (row := _slow_flow(problem, escape, cell.slow_flow.value)):
-        yield row
-    if cell.coincided and cell.coincided.value and (row := _coincided(problem, escape.tau, cell.coincided.value)):
-        yield row
+    if (found := _machine_numbers(problem, escape.tau, escape.digits or 0, escape.arithmetic)) is not None:
+        yield found
+    if (found := _other_engine(problem, escape)) is not None:
+        yield found
+    if cell.slow_flow and cell.slow_flow.value and (found := _slow_flow(problem, escape, cell.slow_flow.value)):
+        yield found
+    if cell.coincided and cell.coincided.value and (found := _coincided(problem, escape.tau, cell.coincided.value)):
+        yield found
     if cell.lower_bound and cell.lower_bound.value:
         yield _lower_bound(escape.tau, cell.lower_bound.value)
     if simulated and isinstance(simulated.found, Extrapolation) and simulated.found.escape_time is not None:
-        yield from _simulation(escape.tau, simulated.found)
-
-
-def _of_dense_cell(problem: DenseProblem, escape: EscapeTime, simulated: Simulated | None) -> Iterator[Check]:
-    """The rows of a dense network, at the start and, for (M7), at the end of its run; all in float64."""
-    surface = DenseLandscape(problem)
-    with suppress(NotImplementedError):  # the exact kernel of a large W has no closed form
-        yield _dense_loss(problem, surface)
-    if (row := _dense_backpropagation(problem, surface)) is not None:
-        yield row
-    if escape.outcome is Outcome.stationary and isinstance(escape.end, DenseState):
-        yield _tangential(surface, escape.end)
-    if escape.tau and simulated and isinstance(simulated.found, Extrapolation) and simulated.found.escape_time:
-        yield from _simulation(escape.tau, simulated.found)
-
-
-def _dense_loss(problem: DenseProblem, surface: DenseLandscape) -> Check:
-    """J through the Gramians against the overlaps of the exact memory kernels."""
-    arithmetic = Arb(DIGITS)
-    with arithmetic.working():
-        exact_loss = decimal(evaluate(problem.initial_loss, arithmetic), 20)
-    return _row(
-        "loss at the start",
-        ("Gramians, float64 (H4)", f"{surface.loss(surface.start):.17g}"),
-        ("exact memory kernels", exact_loss),
-        1e-11,
-        "15 digits less 4 for cancellation between Gramian and target; a transposed W changes the first digit",
-    )
-
-
-def _dense_backpropagation(problem: DenseProblem, surface: DenseLandscape) -> Check | None:
-    """The gradient through both Gramians against backpropagation through the dense network that runs."""
-    dt = _grid(problem)
-    rate = -float(np.linalg.eigvals(surface.network(surface.start).recurrent).real.max())
-    length = float(problem.target.reach) + 20 / rate if problem.horizon is sp.oo else float(problem.horizon)
-    if dt is None or length / dt > MOST_SAMPLES:
-        return None
-    closed = surface.network(surface.gradient(surface.start))
-    by_steps = []
-    for step in (dt, dt / 2):
-        targets, *network = dense_network(problem)
-        samples = [target_samples(target, dt=step, length=length) for target in targets]
-        theta = dense_parameters(*network)
-        by_steps.append(dense_loss_and_gradient(theta, impulses(samples, dt=step))[1])
-    run = (4 * by_steps[1] - by_steps[0]) / 3
-    expected = np.column_stack([closed.recurrent, closed.input_weights, closed.readout])
-    difference = float(np.linalg.norm(run - expected) / np.linalg.norm(expected))
-    return Check(
-        "gradient, as a vector",
-        "",
-        "two Gramians (H5), norm",
-        f"{np.linalg.norm(expected):.10g}",
-        "backpropagation, dt -> 0, norm",
-        f"{np.linalg.norm(run):.10g}",
-        f"{difference:.3g}",
-        "1e-06",
-        f"relative, of the vectors; dt^2 extrapolated from {dt:.3g} and half",
-        difference <= 1e-6,
-    )
-
-
-def _tangential(surface: DenseLandscape, end: DenseState) -> Check:
-    """(M7) at the eigenvalues of W, of the network printed at the end of the run."""
-    numbers = (*end.readout, *(x for row in (*end.recurrent, *end.input_weights) for x in row))
-    residuals = surface.transfer_residuals(np.array([float(x) for x in numbers]))
-    worst = max((max(each.value, each.slope) for each in residuals), default=0.0)
-    return Check(
-        "critical point, worst condition (M7)",
-        "",
-        "Rhat(-l) - R(-l), relative",
-        f"{worst:.3g}",
-        "zero",
-        "0",
-        f"{worst:.3g}",
-        "1e-3",
-        "the run stops where its Hessian predicts next to no fall, near the minimum and not at it",
-        worst <= 1e-3,
-    )
-
-
-def _row(name: str, left: tuple[str, Any], right: tuple[str, Any], tolerance: float, reason: str) -> Check:
-    """A row of two numbers (decimal strings or mpmath numbers), which may differ by `tolerance`, relatively."""
-    ctx = Mpmath(DIGITS).context
-    x, y = ctx.mpf(left[1]), ctx.mpf(right[1])
-    difference = abs(x - y) / max(abs(x), abs(y)) if x != y else ctx.mpf(0)
-    first, second = (value if isinstance(value, str) else ctx.nstr(value, 20) for _, value in (left, right))
-    apart = ctx.nstr(difference, 3)
-    return Check(
-        name, "", left[0], first, right[0], second, apart, f"{tolerance:.3g}", reason, bool(difference <= tolerance)
-    )
+        yield from training(escape.tau, simulated.found)
 
 
 def _ended(problem: Problem, amplitudes: Sequence[str], rates: Sequence[str]) -> Problem:
@@ -239,7 +117,7 @@ def _loss(end: Problem) -> Check:
     arithmetic = Arb(DIGITS + 20)
     with arithmetic.working():
         closed = decimal(evaluate(end.initial_loss, arithmetic), 20)
-    return _row(
+    return row(
         "loss at the end of the run",
         ("closed form (M4)", closed),
         ("quadrature of (M3)", _quadrature(end, lambda error, _: error**2)),
@@ -273,7 +151,7 @@ def _arithmetics(end: Problem) -> Check:
     by_arb = [ctx.mpf(decimal(x, DIGITS)) for x in _gradient(end, Arb(DIGITS + 15))]
     by_mpmath = [ctx.mpf(x) for x in _gradient(end, Mpmath(DIGITS + 15))]
     worst = max(range(len(by_arb)), key=lambda i: abs(by_arb[i] - by_mpmath[i]) / max(abs(by_arb[i]), ctx.eps))
-    return _row(
+    return row(
         "gradient, worst component",
         ("Arb", by_arb[worst]),
         ("mpmath", by_mpmath[worst]),
@@ -289,7 +167,7 @@ def _backpropagation(end: Problem) -> Check | None:
     """
     closed = np.array([float(x) for x in _gradient(end, Mpmath(30))])
     a, w = ([float(x) for x in units] for units in (end.start.amplitudes, end.start.rates))
-    dt = _grid(end)
+    dt = grid(end)
     if dt is None:
         return None
     length = float(end.target.reach) + 20 / min(w) if end.horizon is sp.oo else float(end.horizon)
@@ -315,18 +193,6 @@ def _backpropagation(end: Problem) -> Check | None:
         f"relative to 2 |error| |exponential|, since the gradient may vanish; dt^2 extrapolated from {dt:.3g} and half",
         difference <= tolerance,
     )
-
-
-def _grid(end: Problem | DenseProblem) -> float | None:
-    """A time step of at most 0.04 of which every jump of the target, and the horizon, is a multiple."""
-    marks = [*end.target.breaks, *([end.horizon] if end.horizon is not sp.oo else [])]
-    if not marks:
-        return 0.04
-    if not all(mark.is_Rational for mark in marks):
-        return None
-    common = sp.gcd_list([sp.Integer(1), *marks])
-    step = common / sp.ceiling(common * 25)
-    return float(step) if step > sp.Rational(1, 400) else None
 
 
 def _critical_point(minimum: Problem) -> Check:
@@ -368,7 +234,7 @@ def _machine_numbers(problem: Problem, tau: str, digits: int, arithmetic: str) -
         return None
     shared = min(FLOAT64_DIGITS, digits)
     tolerance, reason = 10.0 ** (1 - shared), f"both have {shared} digits, the last one rounded"
-    return _row("escape time", ("flow", tau), (f"flow in {found.arithmetic}", found.tau), tolerance, reason)
+    return row("escape time", ("flow", tau), (f"flow in {found.arithmetic}", found.tau), tolerance, reason)
 
 
 def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:
@@ -388,7 +254,7 @@ def _other_engine(problem: Problem, escape: EscapeTime) -> Check | None:
     shared = min(digits, found.digits or 0)
     reason = f"integrated in time and in the slow rate; both have {shared} digits, the last one rounded"
     sides = (escape.engine, str(escape.tau)), (found.engine, found.tau)
-    return _row("escape time", *sides, 10.0 ** (1 - shared), reason)
+    return row("escape time", *sides, 10.0 ** (1 - shared), reason)
 
 
 def _out_of_reach(escape: EscapeTime) -> bool:
@@ -414,7 +280,7 @@ def _slow_flow(problem: Problem, escape: EscapeTime, integral: str) -> Check | N
         reason += f", so below the {escape.digits} digits"
     if _out_of_reach(escape):
         reason += f"; it stands in for the time integrator, not run: over {AFFORDABLE} decades of tau take it too long"
-    return _row("escape time", ("flow", escape.tau), ("slow-flow integral (M14)", integral), tolerance, reason)
+    return row("escape time", ("flow", escape.tau), ("slow-flow integral (M14)", integral), tolerance, reason)
 
 
 def _coincided(problem: Problem, tau: str, law: str) -> Check | None:
@@ -427,7 +293,7 @@ def _coincided(problem: Problem, tau: str, law: str) -> Check | None:
     if tolerance > 0.2:
         return None
     reason = f"w* L = {w * L:.3g}; the error falls like 5 (w* L)^2 e^(-w* L/2) as measured, twice that is allowed"
-    return _row("escape time", ("flow", tau), ("law of coincided starts (M15)", law), tolerance, reason)
+    return row("escape time", ("flow", tau), ("law of coincided starts (M15)", law), tolerance, reason)
 
 
 def _lower_bound(tau: str, bound: str) -> Check:
@@ -437,21 +303,3 @@ def _lower_bound(tau: str, bound: str) -> Check:
     return Check(
         "escape time", "", "flow", tau, "lower bound (M21)", bound, ctx.nstr(ratio, 3), "1", reason, bool(ratio <= 1)
     )
-
-
-def _simulation(tau: str, found: Extrapolation) -> Iterator[Check]:
-    own = abs((found.error or 0) / (found.escape_time or 1))
-    yield _row(
-        "escape time",
-        ("flow", tau),
-        ("gradient descent, eta, dt -> 0", f"{found.escape_time:.12g}"),
-        max(1e-4, own),
-        "extrapolated in eta and dt^2: 1e-4, or the extrapolation's own error bar where that is wider",
-    )
-    for order, what, expected, allowed in (
-        (found.eta_order, "eta", 1, 0.03),
-        (found.dt_order, "dt", 2, 0.05),
-    ):
-        if order is not None:
-            reason = f"gradient descent is of order {expected} in {what}; asymptotic range, so within {allowed:.0%}"
-            yield _row(f"order in {what}", ("theory", str(expected)), ("measured", f"{order:.4f}"), allowed, reason)

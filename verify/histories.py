@@ -3,17 +3,17 @@
 A cell that raises is recorded with its error, and the others go on; results come in the order of the cells.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from numerics.plateaus import Ending, History, plateaus
 from theory.dense import DenseProblem
+from verify.cell import TURN
 from verify.provenance import provenance
 from verify.study import Cell, Study
-from verify.sweep import label
+from verify.sweep import label, submitted
 
 DIGITS = 10  # at most; float64 has them where it serves
 NOT_DENSE = "plateaus are followed along the flow of a diagonal network in (a, w) only"
@@ -73,11 +73,29 @@ def follow(
     """
     wanted = DIGITS if digits is None else digits
     found = []
-    for cell in (executor.map if executor else map)(partial(_followed, study, wanted), study.cells):
+    for cell in _histories(study, wanted, executor):
         found.append(cell)
         if progress:
             progress(len(found), len(study.cells))
     return StudyHistories(study, wanted, tuple(found))
+
+
+def _histories(study: Study, digits: int, executor: Executor | None) -> Iterator[CellHistory]:
+    """In the order of the cells; where a worker died, one that says so."""
+    if executor is None:
+        yield from (_followed(study, digits, cell) for cell in study.cells)
+        return
+    running = [submitted(executor, _followed, study, digits, cell) for cell in study.cells]
+    try:
+        for cell, future in zip(study.cells, running, strict=True):
+            try:
+                history = future.result()
+            except (Exception, CancelledError) as error:
+                history = CellHistory(cell.parameters, None, f"the worker was lost: {error!r}")
+            yield history
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def _followed(study: Study, digits: int, cell: Cell) -> CellHistory:
@@ -86,7 +104,8 @@ def _followed(study: Study, digits: int, cell: Cell) -> CellHistory:
         return CellHistory(cell.parameters, None, NOT_DENSE)
     definition = {"delta": study.plateaus.delta, "prominence": study.plateaus.prominence}
     try:
-        history = plateaus(cell.problem, digits=digits, **definition, **vars(study.limits))
+        with TURN:
+            history = plateaus(cell.problem, digits=digits, **definition, **vars(study.limits))
     except Exception as error:
         return CellHistory(cell.parameters, None, f"{type(error).__name__}: {error}")
     return CellHistory(cell.parameters, history)

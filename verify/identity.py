@@ -45,8 +45,9 @@ def key(cell: Cell, digits: int, limits: Limits) -> str:
     >>> len({key(cell, digits, pair.limits) for cell in pair.cells for digits in (10, 20)}) == 2 * len(pair.cells)
     True
     """
-    wanted = digits, canonical(limits.tau_max), limits.max_steps
-    text = json.dumps([canonical(cell.problem), *wanted, dict(basis())], separators=(",", ":"))
+    lasting = {name: canonical(limit) for name, limit in vars(limits).items() if name != "max_seconds"}
+    question = [canonical(cell.problem), digits, lasting, dict(basis())]
+    text = json.dumps(question, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -67,13 +68,13 @@ def _sources() -> list[Path]:
 
 
 def canonical(value: Any) -> Any:
-    """Exact values as nested lists and strings, equal if and only if the values are.
+    """Exact values as nested lists, strings and integers, equal if and only if the values are.
 
     >>> canonical((sp.Rational("0.7"), sp.sqrt(2), None))
     ['7/a', ['Pow', '2/1', '1/2'], None]
     """
-    if value is None:
-        return None
+    if value is None or isinstance(value, int | str):
+        return value
     if isinstance(value, tuple):
         return list(map(canonical, value))
     if isinstance(value, sp.Rational):

@@ -32,11 +32,14 @@ class Means(NamedTuple):
     store: "Store | None"
 
 
-def add_options(command: argparse.ArgumentParser, folder: str | None, where: str) -> None:
-    """The options that `means` reads. folder: the default of --out; where: its help."""
+def add_options(command: argparse.ArgumentParser, folder: str | None, where: str, *, keeps: bool) -> None:
+    """The options that `means` reads. folder: the default of --out; where: its help. keeps: in a store."""
     command.add_argument("--out", metavar="DIR", type=Path, default=folder, help=where)
     command.add_argument("--jobs", metavar="N", type=integer, default=1, help="worker processes (1)")
     command.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of a running Dask scheduler")
+    command.set_defaults(keeps=keeps, store=None, fresh=False)
+    if not keeps:
+        return
     kept = f"keep finished cells in this file and take them from it ({STORE} in the folder of --out)"
     command.add_argument("--store", metavar="FILE", type=Path, help=kept)
     command.add_argument("--fresh", action="store_true", help="compute every cell, in the store or not")
@@ -88,6 +91,9 @@ def _executor(arguments: argparse.Namespace) -> Iterator[Executor | None]:
 
 @contextmanager
 def _store(arguments: argparse.Namespace) -> "Iterator[Store | None]":
+    if not arguments.keeps:
+        yield None
+        return
     path = arguments.store or (arguments.out and arguments.out / STORE)
     if path is None:
         try:

@@ -28,7 +28,7 @@ def written(result: CellResult) -> str:
 def read(text: str, cell: Cell) -> CellResult:
     """The result that was written for a problem equal to that of `cell`.
 
-    Raises AttributeError, KeyError, TypeError or ValueError for a text that `written` did not write.
+    Raises AttributeError, KeyError, RecursionError, TypeError or ValueError for a text that `written` did not write.
     """
     result = _value(json.loads(text), cell)
     if not isinstance(result, CellResult):

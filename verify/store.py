@@ -141,7 +141,7 @@ class Store:
             return None
         try:
             result = record.read(found[0][0], cell)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             why = f"has a row that memcurse did not write, {key}: {error!r}; delete the row, or name a new file"
             raise StoreError(f"store '{self.path}': {why}") from None
         self.safe += 1

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from numerics import scaling
 from numerics.scaling import ScalingLaw, scaling_law
@@ -27,6 +27,7 @@ from verify.store import Store
 from verify.study import Cell, Limits, Study
 
 Progress = Callable[[int, int, CellResult], None]
+T = TypeVar("T")
 WINDOW = 500  # more than workers there are, and few enough to be held and sent
 
 
@@ -147,7 +148,8 @@ def _computed(
     try:
         while True:
             for index in islice(todo, WINDOW - len(running)):
-                running[_submitted(executor, study.cells[index], digits, study.limits)] = index
+                asked = study.cells[index], digits, study.limits, dict(basis())
+                running[submitted(executor, compute_there, *asked)] = index
             if not running:
                 return
             ready = [(future, running.pop(future)) for future in wait(running, return_when=FIRST_COMPLETED).done]
@@ -157,11 +159,12 @@ def _computed(
             future.cancel()
 
 
-def _submitted(executor: Executor, cell: Cell, digits: int, limits: Limits) -> Future[CellResult]:
+def submitted(executor: Executor, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    """executor.submit(function, *arguments), and where that raises, a future that does."""
     try:
-        return executor.submit(compute_there, cell, digits, limits, dict(basis()))
+        return executor.submit(function, *arguments)
     except Exception as error:  # a worker that died can take a whole pool with it
-        lost = Future[CellResult]()
+        lost = Future[T]()
         lost.set_exception(error)
         return lost
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from verify import terminal
-from verify.compare import Check
+from verify.check import Check
 from verify.finding import vast
 from verify.histories import StudyHistories
 from verify.sampling import Simulated

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 import numerics.escape
+from numerics import slow_rate
 from numerics.arithmetic import Arb, Float64, Mpmath
 from numerics.compiling import evaluate
-from numerics.escape import EscapeTime, escape_time
+from numerics.escape import COARSER, FEWEST_DIGITS, FINER, MOST_DIGITS, EscapeTime, escape_time, first_plan
 from numerics.flow import GradientFlow, fits_float64
 from numerics.integrator import Integrator
 from numerics.run import Limits, Outcome, run
@@ -276,6 +277,37 @@ def test_only_digits_that_two_runs_share_are_claimed(digits, monkeypatch):
     found = escape_time(pair("8"), digits=digits)
     assert found.outcome is Outcome.escaped and found.digits == 7
     assert found.tau == "15.02590"
+
+
+@pytest.mark.parametrize("digits", [5, 9, 13, 20])
+def test_the_two_runs_are_never_one_and_the_same(digits):
+    """Below ten digits both once had one tolerance: what they shared told nothing."""
+    plan = first_plan(pair("8"), digits, 0)
+    while True:
+        coarse, fine = (plan.prepare(pair("8"), fine)[1] for fine in (False, True))
+        assert coarse.method.stages < fine.method.stages and coarse.tolerance > fine.tolerance
+        if plan.last_resort:
+            break
+        plan = plan.tightened()
+
+
+def test_nor_are_they_in_the_slow_rate():
+    every = range(FEWEST_DIGITS, MOST_DIGITS + 20)
+    assert all(slow_rate.stages(digits + COARSER) < slow_rate.stages(digits + FINER) for digits in every)
+
+
+def test_a_finer_run_that_cancels_is_repeated_with_more_reserve(monkeypatch):
+    """Six digits may cancel at first. The coarse run is content, the finer one sees a seventh."""
+    honest = numerics.escape.run
+
+    def cancelling(flow, integrator, limits, *watch):
+        found = honest(flow, integrator, limits, *watch)
+        too_much = watch and limits.cancellation < 7
+        return replace(found, outcome=Outcome.failed, cancellation=7.0) if too_much else found
+
+    monkeypatch.setattr(numerics.escape, "run", cancelling)
+    found = escape_time(pair("8"), digits=20)
+    assert found.outcome is Outcome.escaped and found.tau.startswith("15.02589977590923123")
 
 
 def test_steps_are_those_taken():

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb, Float64
@@ -16,6 +16,7 @@ from numerics.extended import AVAILABLE, Extended, erfc, serves
 from numerics.flow import fits_extended, fits_float64
 from numerics.run import Outcome
 from theory.kernels import Airy, Box, Erlang, Exponential, Gaussian, PowerLaw
+from theory.parametrisation import Exp, Softplus
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from theory.special import GaussianMoment
@@ -52,11 +53,22 @@ def test_arrays_take_floats_their_own_rationals_and_balls():
 
 @settings(max_examples=60)
 @given(x=st.floats(-12, 12))
+@example(1.4999)
+@example(-1.4999)
 def test_erfc_is_good_to_seventeen_digits(x):
-    """Relative to 1 below x = 3/2 and to erfc x beyond: coefficients rounded to float64 are wrong by 1e-16."""
+    """Relative to 1 below x = 3/2 and to erfc x beyond: coefficients rounded to float64 are wrong by 1e-16.
+
+    Just below 3/2 half as many terms of (X1) are wrong by 1e-13.
+    """
     ctx = working(40, guard=0)
     found = erfc(np.array([x, 0.0]).astype(np.longdouble))[0]
     assert agree(found, ctx.erfc(x), 16.8, scale=1 if x < 1.5 else 0)
+
+
+@pytest.mark.parametrize("x", [-5.2, -6.9, -7.1])
+def test_erfc_is_two_only_where_nothing_is_left_beside_it(x):
+    """One number alone may take the short cut: taken from -5 on, it would be wrong by 1e-12."""
+    assert agree(erfc(np.longdouble(x)), working(40, guard=0).erfc(x), 18.5)
 
 
 @pytest.mark.parametrize(("at", "lag", "width"), [("1/2", 30, 1), ("4", 1, 1), ("401/100", 1, 1), ("40", 1, 2)])
@@ -88,6 +100,14 @@ def test_it_serves_where_it_knows_the_functions():
     pair = plateau(20, ["0.7"], "0.05")
     finite = replace(pair, horizon=60)
     assert not serves(finite)
+    assert serves(replace(pair, parametrisation=Exp())) and not serves(replace(pair, parametrisation=Softplus()))
+
+
+@pytest.mark.parametrize("phi", [Exp(), Softplus()], ids=["exp", "softplus"])
+def test_several_spares_escape_under_every_parametrisation(phi):
+    """Whatever functions the metric needs, something serves."""
+    problem = replace(plateau(18, ["8/9", "17/27"], "0.05"), parametrisation=phi)
+    assert escape_time(problem, digits=6).outcome is Outcome.escaped
 
 
 def test_its_range_is_that_of_plateaus_a_thousand_long():

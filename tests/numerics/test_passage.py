@@ -5,11 +5,14 @@ from fractions import Fraction
 import flint
 import numpy as np
 import pytest
+import sympy as sp
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Float64
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator
-from numerics.passage import Reader, inside, log10, spread
+from numerics.landscape import Landscape
+from numerics.passage import Reader, _drop, inside, spread
 from numerics.slow_manifold import SlowManifold
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
@@ -87,3 +90,18 @@ def test_a_reader_gives_the_end_of_a_step_exactly(piece):
 def test_logarithms_are_taken_first():
     assert log10(flint.arb("1e-600000")) == pytest.approx(-600000)
     assert log10(0.0) == -np.inf and np.isnan(log10(-1.0)) and log10(100.0) == 2
+
+
+def test_the_work_done_is_the_loss_gained():
+    """(C7) at 50 digits against (D2) at 120, a spare's rate far from where it began; (D2) at 50 has lost 17.
+
+    Rejects the sum for the mean, sqrt 11 for sqrt 12, and a path that begins at the spare's first rate.
+    """
+    moved = ("2e-17", "-1e-17", "3e-18", "1e-17", "-1/50", "-1/25")
+    drops = []
+    for arithmetic, drop in ((Arb(50), _drop), (Arb(120), Landscape.drop)):
+        landscape = Landscape(PROBLEM, arithmetic)
+        with arithmetic.working():
+            u = arithmetic.array([sp.Rational(each) for each in moved])
+            drops.append(drop(landscape, landscape.start + u))
+    assert agree(*drops, 40)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb, Float64
 from numerics.flow import GradientFlow
-from numerics.slowness import Core, cores, overlapping
+from numerics.slowness import Core, _vertex, cores, overlapping
 from theory.kernels import Exponential, Gaussian
 from theory.parametrisation import NAMED, InverseSquare
 from theory.problem import Problem, Target
@@ -67,6 +67,15 @@ def test_a_flow_may_begin_on_a_plateau_and_end_on_one():
 def test_extents_that_overlap_are_one_plateau(drops, groups):
     slow = [Core(np.zeros(2), drop, 0.0) for drop in drops]
     assert [[core.drop for core in group] for group in overlapping(slow, 0.02)] == groups
+
+
+def test_the_slowest_moment_is_the_vertex_of_a_parabola():
+    """Rejects the other side of the least value, and the formula for points at equal distances."""
+    times = np.array([0.0, 1.0, 1.5, 4.0])
+    assert _vertex(times, 3 * (times - 1.7) ** 2 - 5) == pytest.approx(1.7, abs=1e-14)
+    assert _vertex(times, 3 * (times - 1.1) ** 2 - 5) == pytest.approx(1.1, abs=1e-14)
+    assert _vertex(times, times) == 0 and _vertex(times, -times) == 4
+    assert _vertex(times, np.array([0.0, -1.0, -math.inf, 0.0])) == 1.5
 
 
 @pytest.mark.parametrize("arithmetic", [Float64(), Arb(30)], ids=["float64", "arb"])

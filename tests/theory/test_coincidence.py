@@ -118,6 +118,26 @@ def test_the_first_drop_is_that_of_merging():
     assert agree(value(far), distance, 40)
 
 
+def test_the_first_drop_knows_what_merged_units_see_of_the_bump():
+    """The start's distance less the part of a near bump that e^{-t}, t e^{-t}, t^2 e^{-t} cannot reach.
+
+    The Gram matrix of these is n! / 2^{n+1}, n the sum of both powers. Rejects one function too few.
+    """
+    ctx = working(40, guard=0)
+    b = lambda t: ctx.exp(-((t - 4) ** 2) / 2)
+    apart = lambda t: (ctx.exp(-ctx.mpf(13) / 10 * t) - ctx.exp(-t)) / 2
+    pieces = [0, 2, 4, 6, 10, 20, 60, 120]
+    gram = ctx.matrix(3, 3)
+    for n in range(3):
+        for k in range(3):
+            gram[n, k] = ctx.factorial(n + k) / ctx.mpf(2) ** (n + k + 1)
+    seen = ctx.matrix([ctx.quad(lambda t, n=n: t**n * ctx.exp(-t) * b(t), pieces) for n in range(3)])
+    reached = (seen.T * ctx.lu_solve(gram, seen))[0]
+    start = ctx.quad(lambda t: apart(t) ** 2 - 2 * apart(t) * b(t), pieces)
+    found = coincidence(problem(terms=(Exponential(), Gaussian(lag="4")))).first_drop
+    assert agree(value(found), start + reached, 20)
+
+
 def test_statements_say_what_the_code_computes():
     here = coincidence(problem())
     _, drift, law, two, three = here.statements()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import verify.compare
+import verify.compare_dense
 from numerics.answer import Answer
 from numerics.escape import escape_time
 from verify.compare import checks
@@ -237,13 +238,13 @@ def test_dense_rows_can_fail(monkeypatch):
     study = load("dense")
     study = replace(study, cells=study.cells[:1])
     result = run(study)
-    honest = verify.compare.DenseLandscape.gain_and_gradient
+    honest = verify.compare_dense.DenseLandscape.gain_and_gradient
 
     def wrong(surface, theta):
         gain, gradient = honest(surface, theta)
         return gain * (1 + 1e-9), gradient * (1 + 1e-4)
 
-    monkeypatch.setattr(verify.compare.DenseLandscape, "gain_and_gradient", wrong)
+    monkeypatch.setattr(verify.compare_dense.DenseLandscape, "gain_and_gradient", wrong)
     assert [row.passed for row in checks(study, result, ())] == [False, False]
 
 

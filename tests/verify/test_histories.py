@@ -1,9 +1,13 @@
 """The command `plateaus`: its JSON, table, figure and place in the report."""
 
 import json
+import os
 import re
+import time
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
 
 import pytest
 
@@ -11,7 +15,7 @@ from numerics.plateaus import plateaus
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
-from verify import report, sweep
+from verify import histories, report, sweep
 from verify.cli import main
 from verify.histories import follow
 from verify.history_figure import history_picture
@@ -122,3 +126,32 @@ def test_the_report_has_a_section_where_the_study_asks(path, found, tmp_path):
     ElementTree.fromstring(page.replace("<!DOCTYPE html>", "").replace("&nbsp;", " "))
     document = json.loads((tmp_path / "with" / "results.json").read_text("utf-8"))
     assert [each["mover"] for each in document["histories"][0]["plateaus"]] == [2, 1]
+
+
+def test_a_lost_worker_is_told_and_ends_nothing(path):
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        pool.submit(os._exit, 1)
+        lost = follow(load(path), executor=pool)
+    assert lost.cells[0].history is None and "the worker was lost: BrokenProcessPool" in lost.shortcomings[0]
+
+
+def test_threads_take_turns(path, monkeypatch):
+    """Arb's precision belongs to the process, as in verify/cell.py."""
+    study, inside, most = load(path), [], []
+
+    def watched(*_, **__):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        raise ArithmeticError("enough was seen")
+
+    monkeypatch.setattr(histories, "plateaus", watched)
+    with ThreadPoolExecutor(3) as pool:
+        follow(replace(study, cells=study.cells * 3), executor=pool)
+    assert most == [1, 1, 1]
+
+
+def test_there_is_no_store_of_plateaus(path, tmp_path, capsys):
+    assert main(["plateaus", str(path), "--store", str(tmp_path / "cells.sqlite")]) == 2
+    assert "unrecognized arguments: --store" in capsys.readouterr().err

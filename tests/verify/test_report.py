@@ -33,7 +33,7 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 @dataclass(frozen=True)
 class Row:
-    """A stand-in for verify.compare.Check."""
+    """A stand-in for verify.check.Check."""
 
     name: str
     left_name: str

@@ -7,15 +7,19 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 import verify.cell
 from numerics.escape import State
+from numerics.run import Outcome
+from theory.dense import DenseProblem
+from theory.problem import Problem
 from verify import export, record, sweep
-from verify.cell import compute
+from verify.cell import CellResult, compute
 from verify.cli import main
 from verify.identity import key
 from verify.store import APPLICATION, VERSION, Store, StoreError
@@ -74,7 +78,7 @@ def ask(path, question):
         connection.close()
 
 
-KEPT = ["pair", "dense", "coincided", "stationary", "unreachable", "failed"]
+KEPT = ["pair", "dense", "coincided", "reach", "stationary", "unreachable", "tau_max", "stopped", "failed"]
 
 
 @pytest.mark.parametrize("what", KEPT)
@@ -83,6 +87,8 @@ def test_a_stored_cell_is_the_cell(tmp_path, path, what, monkeypatch):
     studied = {
         "stationary": lambda: study(tmp_path, ["60"]),
         "unreachable": lambda: load(_changed(written(tmp_path, ["8"]), '"0.05"', '"50"')),
+        "tau_max": lambda: load(_changed(written(tmp_path, ["8"]), '"0.05"', '"0.05"\ntau_max = "3"')),
+        "stopped": lambda: load(_changed(written(tmp_path, ["8"]), '"0.05"', '"0.05"\nmax_steps = 2')),
         "failed": lambda: study(tmp_path, ["8"]),
     }.get(what, lambda: load(what))()
     if what == "failed":
@@ -92,7 +98,7 @@ def test_a_stored_cell_is_the_cell(tmp_path, path, what, monkeypatch):
         fresh, again = (sweep.run(studied, store=store) for _ in range(2))
     assert (fresh.found, again.found) == (0, 1)
     assert again.cells == fresh.cells and again.as_dict() == fresh.as_dict()
-    assert again.cells[0].outcome == {"coincided": "escaped", "pair": "escaped", "dense": "escaped"}.get(what, what)
+    assert again.cells[0].outcome == (what if what in KEPT[4:] else "escaped")
     assert json.loads(ask(path, "SELECT document FROM cells")[0][0]) == json.loads(json.dumps(fresh.cells[0].as_dict()))
 
 
@@ -277,13 +283,28 @@ def test_a_row_that_someone_else_wrote_is_told(tmp_path, path):
     cells = study(tmp_path, ["8"])
     with Store(path) as store:
         sweep.run(cells, store=store)
-        for text in ("{", "{}", '{"class": "Popen"}', '{"class": "CellResult", "surprise": 1}', "[]"):
+        for text in ("{", "{}", '{"class": "Popen"}', '{"class": "CellResult", "surprise": 1}', "[]", 99_999 * "["):
             other = sqlite3.connect(path)
             other.execute("UPDATE cells SET record = ?", (text,))
             other.commit()
             other.close()
             with pytest.raises(StoreError, match=r"has a row that memcurse did not write, [0-9a-f]{64}: "):
                 sweep.run(cells, store=store)
+
+
+def test_every_outcome_and_every_class_of_a_result_can_be_kept():
+    cell = load("pair").cells[0]
+    result = compute(cell, 6, load("pair").limits)
+    for outcome in Outcome:
+        ended = replace(result, escape=replace(result.escape, outcome=outcome))
+        assert record.read(record.written(ended), cell) == ended
+    kinds, new = set(), {CellResult}
+    while new:  # a class that a field may hold, and those that its fields may hold
+        kinds |= new
+        hints = [hint for kind in new for hint in get_type_hints(kind).values()]
+        parts = {part for hint in hints for part in (hint, *get_args(hint))}
+        new = {part for part in parts if is_dataclass(part) and not issubclass(part, Problem | DenseProblem)} - kinds
+    assert kinds <= set(record.CLASSES.values())
 
 
 def test_dense_states_and_tuples_of_tuples_come_back():

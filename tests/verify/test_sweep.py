@@ -122,7 +122,7 @@ def test_a_pool_that_breaks_fails_what_is_left_and_not_the_sweep(study, monkeypa
     """Cells are handed out one at a time here, so the second is submitted to a pool that is gone."""
     monkeypatch.setattr(sweep, "WINDOW", 1)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-        pool.submit(os.abort)
+        pool.submit(os._exit, 1)
         result = sweep.run(study(["8", "9"]), executor=pool)
     assert ["the worker was lost: BrokenProcessPool" in cell.error for cell in result.cells] == [True, True]
     assert not any(cell.final for cell in result.cells)
@@ -144,6 +144,23 @@ def test_cells_are_handed_out_a_window_at_a_time(study, monkeypatch):
     with Lazy(1) as executor, pytest.raises(KeyboardInterrupt):
         sweep.run(study([str(lag) for lag in range(8, 20)]), executor=executor, progress=interrupt)
     assert len(given) == 3 and all(future.cancelled() for future in given[1:])
+
+
+def test_no_more_than_a_window_is_under_way(study, monkeypatch):
+    given, most = [], []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            given.append(super().submit(*arguments))
+            most.append(len(given) - len(returned))
+            return given[-1]
+
+    returned = []
+    monkeypatch.setattr(sweep, "WINDOW", 2)
+    monkeypatch.setattr(sweep, "compute_there", lambda cell, *_: sweep.CellResult(cell.parameters, cell.problem))
+    with Counting(1) as executor:
+        sweep.run(study(["8", "9", "10", "11"]), executor=executor, progress=lambda *cell: returned.append(cell))
+    assert len(given) == 4 and max(most) == 2
 
 
 def test_a_worker_with_other_sources_ends_the_sweep(study, monkeypatch):
