@@ -86,7 +86,6 @@ def picture(found: list[Entry]) -> Figure:
         for engine, colour, name in (("time", "#d55e00", "time integrator"), ("slow", "#0072b2", "slow rate as clock")):
             for digits, line in zip(DIGITS, ("o-", "s--"), strict=True):
                 shown = [each for each in found if each["engine"] == engine and each["digits"] == str(digits)]
-    PLACEHOLDER
                 memories = [float(each["memory"]) for each in shown]
                 for axes, column in ((top, "seconds"), (bottom, "steps")):
                     values = [float(each[column]) for each in shown]

@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--digits", metavar="N", type=integer, help=f"significant digits wanted of {whose}")
         folder = "report" if name == "report" else None
         where = "the folder for the report (report)" if folder else "write results.json to this folder too"
-        add_options(command, folder, where, keeps=name != "plateaus")
+        add_options(command, folder, where, keeps=name not in ("plateaus", "width"))
     export = commands.add_parser("export", help="all cells of a store, as CSV or JSON", epilog=GUIDE)
     export.set_defaults(run=_export)
     export.add_argument("store", metavar="STORE", type=Path, help="the file that --store or --out has made")

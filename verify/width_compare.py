@@ -22,7 +22,7 @@ from numerics.width import WidthError
 from theory.mixtures import NoMixture, mixture
 from theory.problem import Target
 from theory.rnn import LinearRNN
-from verify.compare import Check
+from verify.check import Check
 from verify.network import Task, losses, parameters, target_samples
 from verify.sampling import Sampled
 from verify.sweep import label

@@ -13,6 +13,7 @@ from numerics.hankel import SingularValues, singular_values
 from numerics.hankel_bounds import MOST_DIGITS as MOST_DIGITS
 from numerics.width import LeastWidth, WidthError, least_width, width_errors
 from theory.problem import Target
+from verify.cell import TURN
 from verify.provenance import provenance
 from verify.study import Study
 from verify.sweep import StudyResult, label
@@ -108,9 +109,10 @@ def document(result: StudyResult | None, widths: StudyWidths | None) -> dict[str
 def _measured(question: WidthQuestion, digits: int, cell: WidthCell) -> CellWidths:
     """One cell. Never raises an Exception."""
     try:
-        hankel = singular_values(cell.target, question.widths[-1] + 1, digits=digits)
-        widths = width_errors(cell.target, question.widths)
-        least = tuple(least_width(cell.target, eps) for _, eps in question.eps)
+        with TURN:  # threads take turns: the precision of balls is one for all of them
+            hankel = singular_values(cell.target, question.widths[-1] + 1, digits=digits)
+            widths = width_errors(cell.target, question.widths)
+            least = tuple(least_width(cell.target, eps) for _, eps in question.eps)
     except Exception as error:
         return CellWidths(cell.parameters, cell.target, error=f"{type(error).__name__}: {error}")
     return CellWidths(cell.parameters, cell.target, hankel, widths, least)

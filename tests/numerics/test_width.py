@@ -77,6 +77,7 @@ def test_the_width_of_a_finite_sum_is_its_number_of_rates():
     assert (found.lower, found.upper) == (3, 3) and found.achieved.upper == "0"
 
 
+@pytest.mark.slow
 def test_a_bump_needs_a_width_in_proportion_to_its_lag():
     found = {lag: least_width(Target([Gaussian(lag=lag)]), "1/10", widest=20) for lag in (3, 6)}
     assert all(each.lower <= each.upper <= each.lower + 4 for each in found.values())
