@@ -26,7 +26,7 @@ def marked(command):
     return pytest.param(command, marks=pytest.mark.slow) if " width " in command else command
 
 
-@pytest.mark.parametrize("command", map(marked, COMMANDS))
+@pytest.mark.parametrize("command", [marked(command) for command in COMMANDS])
 def test_every_command_runs(command, tmp_path):
     assert run(command, tmp_path).stdout
 
