@@ -88,7 +88,7 @@ class Float64:
         self.functions = {name: getattr(np, name) for name in ELEMENTARY} | {"power": np.power}
         self.functions |= {"atan": np.arctan, "acos": np.arccos}
         self.functions |= {"erf": scipy.special.erf, "erfc": scipy.special.erfc, "pi": lambda: np.pi, "where": np.where}
-        self.functions |= {"airyai": lambda x: scipy.special.airy(x)[0]}
+        self.functions |= {"gamma": scipy.special.gamma, "airyai": lambda x: scipy.special.airy(x)[0]}
         self.functions |= {"GaussianMoment": partial(gaussian_moment, RATIOS)}
         self.functions |= {"ExponentialMoment": float_moment, "DividedMoment": float_divided_moment}
 
@@ -145,7 +145,7 @@ class Mpmath:
     def __init__(self, digits: int) -> None:
         self.digits = digits
         self.context = ctx = context(digits)
-        names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai")
+        names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "airyai", "gamma")
         self.functions = {name: _elementwise(getattr(ctx, name)) for name in names}
         self.functions |= {"pi": lambda: +ctx.pi, "GaussianMoment": _keep_closed, "where": _elementwise(_where, 3)}
         self.functions |= {"power": _elementwise(lambda x, p: x**p, 2)}
@@ -198,7 +198,8 @@ class Arb:
         self.digits = digits
         self.bits = ceil(digits * BITS_PER_DIGIT) + 2
         arb = flint.arb
-        self.functions = {name: _elementwise(getattr(arb, name)) for name in (*ELEMENTARY, *INVERSE, "erf", "erfc")}
+        names = (*ELEMENTARY, *INVERSE, "erf", "erfc", "gamma")
+        self.functions = {name: _elementwise(getattr(arb, name)) for name in names}
         self.functions |= {"airyai": _elementwise(arb.airy_ai), "where": _elementwise(_where, 3)}
         self.functions |= {"pi": arb.pi, "GaussianMoment": _keep_closed, "power": _elementwise(lambda x, p: x**p, 2)}
         divided = partial(divided_moment, self._exponential, arb.exp, _largest, digits, arb(0, 1))

@@ -16,6 +16,8 @@ from fractions import Fraction
 from itertools import pairwise, product
 
 import flint
+import numpy as np
+import scipy.linalg
 
 from tolerances import working
 
@@ -277,3 +279,30 @@ def squared_error_by_tanh_sinh(units, terms, digits):
     around = {L + k * sigma for _, sigma, L in bumps for k in range(-12, 13, 3)}
     marks = [ctx.mpf(0), *sorted(mark for mark in around if mark > 0)]
     return ctx.quad(lambda t: error(t) ** 2, [*marks, marks[-1] + 1, marks[-1] + 10, marks[-1] + 100, ctx.inf])
+
+
+def hankel_by_lyapunov(A, b, c, count):
+    """sigma_1 .. of rho(t) = c e^{At} b, float64: the roots of the eigenvalues of the product of its two Gramians."""
+    P = scipy.linalg.solve_continuous_lyapunov(A, -np.outer(b, b))
+    Q = scipy.linalg.solve_continuous_lyapunov(A.T, -np.outer(c, c))
+    return np.sqrt(np.sort(np.linalg.eigvals(P @ Q).real)[::-1][:count])
+
+
+def hankel_on_a_grid(rho, count, nodes, weights):
+    """|eigenvalues| of sqrt(w_i) rho(t_i + t_j) sqrt(w_j), largest first: the definition on a grid, float64."""
+    roots = np.sqrt(weights)
+    sizes = abs(np.linalg.eigvalsh(roots[:, None] * rho(nodes[:, None] + nodes[None, :]) * roots[None, :]))
+    return np.sort(sizes)[::-1][:count]
+
+
+def double_exponential(points=161, widest=4.2):
+    """Nodes and weights on (0, inf), t = exp(pi/2 sinh u): for kernels that fade like a power of t."""
+    u = np.linspace(-widest, widest, points)
+    t = np.exp(np.pi / 2 * np.sinh(u))
+    return t, t * np.pi / 2 * np.cosh(u) * (u[1] - u[0])
+
+
+def uniform(end, points):
+    """Gauss-Legendre nodes and weights on [0, end]."""
+    x, w = np.polynomial.legendre.leggauss(points)
+    return end * (x + 1) / 2, end * w / 2

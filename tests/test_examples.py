@@ -55,3 +55,10 @@ def test_a_complex_pair_of_rates_goes_where_real_rates_run_away():
     assert "real rates: runaway" in printed and "dense W: escaped" in printed and "further on: stationary" in printed
     real, dense = (float(line.rsplit("J = ", 1)[1]) for line in printed.splitlines() if ", J = " in line)
     assert dense < real / 5
+
+
+def test_the_rate_theorem_does_not_know_about_the_clock():
+    *_, slow, _, fast, said = run("rate_scaling").splitlines()
+    assert "below what is possible" in said
+    assert slow.split()[2:5] == fast.split()[2:5]  # gamma, bound, error at least
+    assert float(fast.split()[5]) < float(fast.split()[4]) < float(fast.split()[3])

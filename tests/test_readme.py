@@ -21,7 +21,12 @@ def test_the_python_example_prints_what_its_comment_says():
     assert len(example.strip().splitlines()) <= 10
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def marked(command):
+    """Seconds of proofs are no fast test."""
+    return pytest.param(command, marks=pytest.mark.slow) if " width " in command else command
+
+
+@pytest.mark.parametrize("command", [marked(command) for command in COMMANDS])
 def test_every_command_runs(command, tmp_path):
     assert run(command, tmp_path).stdout
 

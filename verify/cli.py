@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verify.means import Interrupted, Means, Refused, add_options, integer, means
 from verify.outbox import Unwritable, writing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from verify.sampling import Simulated
     from verify.study import Study
     from verify.sweep import StudyResult
+    from verify.widths import StudyWidths
 
 GUIDE = """exit codes: 0; 1 a check failed, a cell failed, or fewer digits were reached than asked;
 2 bad usage or input; 130 Ctrl-C.  STUDY is a TOML file or a shipped study: see `memcurse studies`."""
@@ -30,6 +31,23 @@ GUIDE = """exit codes: 0; 1 a check failed, a cell failed, or fewer digits were 
 
 class Failed(Exception):
     """The input was good, but nothing came of it; the message says why."""
+
+
+class Everything(NamedTuple):
+    """All that is computed for a study: of its escapes, if it has a start, and of its widths, if it asks for them."""
+
+    result: "StudyResult | None"
+    simulations: "Sequence[Simulated]"
+    widths: "StudyWidths | None"
+    checks: "Sequence[Check]"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        from verify.widths import document
+
+        simulations = [each.as_dict() for each in self.simulations]
+        checks = [each.as_dict() for each in self.checks]
+        return document(self.result, self.widths) | {"simulations": simulations, "checks": checks}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="memcurse",
-        description="Measure how much long memory costs a linear RNN in training time.",
+        description="Measure how much long memory costs a linear RNN, in training time and in width.",
         epilog=GUIDE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -74,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         ("derive", _derive, "the loss, its gradient and flow, slow flow and lower bound, as formulas"),
         ("escape", _escape, "the escape time of every cell, to the digits asked"),
         ("plateaus", _plateaus, "every plateau of every cell along its whole trajectory, and how that ends"),
+        ("width", _width, "how many hidden units every target needs, proved from both sides"),
         ("simulate", _simulate, "train the network of the cells where that is affordable"),
         ("verify", _verify, "cross-check: everything computed twice, by independent routes"),
         ("report", _report, "all of it, as one HTML page with figures and data"),
@@ -85,10 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "derive":
             command.add_argument("--latex", action="store_true", help="print the body of an align* for each object")
             continue
-        command.add_argument("--digits", metavar="N", type=integer, help="significant digits wanted of escape times")
+        whose = "singular values" if name == "width" else "escape times"
+        command.add_argument("--digits", metavar="N", type=integer, help=f"significant digits wanted of {whose}")
         folder = "report" if name == "report" else None
         where = "the folder for the report (report)" if folder else "write results.json to this folder too"
-        add_options(command, folder, where, keeps=name != "plateaus")
+        add_options(command, folder, where, keeps=name not in ("plateaus", "width"))
     export = commands.add_parser("export", help="all cells of a store, as CSV or JSON", epilog=GUIDE)
     export.set_defaults(run=_export)
     export.add_argument("store", metavar="STORE", type=Path, help="the file that --store or --out has made")
@@ -125,25 +145,29 @@ def _studies(arguments: argparse.Namespace) -> int:
 
 def _derive(arguments: argparse.Namespace) -> int:
     study = _load(arguments.study)
-    from verify.derivation import as_latex, derived
+    from verify.derivation import Derived, as_latex, derived
     from verify.sweep import label
+    from verify.width_derivation import derived_of_width
 
-    first = study.cells[0]
-    objects = derived(first.problem)
+    parameters, objects = dict[str, str](), list[Derived]()
+    if study.width:
+        parameters, objects = study.width.cells[0].parameters, derived_of_width(study.width.cells[0].target)
+    if study.cells:
+        parameters, objects = study.cells[0].parameters, [*derived(study.cells[0].problem), *objects]
     if arguments.json:
         shown = [each.as_dict() for each in objects]
-        _print_json({"study": study.name, "parameters": first.parameters, "objects": shown})
+        _print_json({"study": study.name, "parameters": parameters, "objects": shown})
     elif arguments.latex:
         print(as_latex(objects))
     else:
-        print(f"Study {study.name}; what depends on the problem is that of {label(first.parameters)}.")
+        print(f"Study {study.name}; what depends on the problem is that of {label(parameters)}.")
         for each in objects:
             print(f"\n{each.name}\n\n{each.unicode}")
     return 0
 
 
 def _escape(arguments: argparse.Namespace) -> int:
-    study = _study(arguments)
+    study = _escaping(arguments)
     with means(arguments) as given:
         result = _computed(study, arguments, given)
         document = result.as_dict()
@@ -154,11 +178,11 @@ def _escape(arguments: argparse.Namespace) -> int:
         from verify import tables
 
         tables.print_result(result)
-    return _status(result)
+    return _told(result.shortcomings)
 
 
 def _plateaus(arguments: argparse.Namespace) -> int:
-    study = _study(arguments)
+    study = _escaping(arguments)
     with means(arguments) as given:
         found = _histories(study, arguments, given.executor)
         document = found.as_dict()
@@ -178,8 +202,25 @@ def _plateaus(arguments: argparse.Namespace) -> int:
     return _told(found.shortcomings)
 
 
-def _simulate(arguments: argparse.Namespace) -> int:
+def _width(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
+    if study.width is None:
+        raise Refused(f"study {study.name}: width: is missing; add a section [width] with widths = [1, 2, 4]")
+    with means(arguments) as given:
+        found = _widths(study, arguments, given.executor)
+        document = found.as_dict()
+        _write_json(document, given.folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        from verify import width_tables
+
+        width_tables.print_widths(found)
+    return _told(found.shortcomings)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    study = _escaping(arguments)
     if study.simulate is None:
         way_out = 'add a section [simulate] with dt = "0.2" and eta = "0.04"'
         raise Refused(f"study {study.name}: simulate: is missing; {way_out}")
@@ -194,48 +235,46 @@ def _simulate(arguments: argparse.Namespace) -> int:
         from verify import tables
 
         tables.print_simulations(simulations)
-    return _status(result)
+    return _told(result.shortcomings)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
     with means(arguments) as given:
-        result = _computed(study, arguments, given)
-        simulations = _simulated(result, arguments, given.executor)
-        checks = _checked(study, result, simulations, arguments)
-        document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
-        document["checks"] = [check.as_dict() for check in checks]
+        found = _everything(study, arguments, given)
+        document = found.as_dict()
         _write_json(document, given.folder)
     if arguments.json:
         _print_json(document)
     else:
         from verify import tables
 
-        tables.print_checks(checks)
-    return _status(result, checks)
+        tables.print_checks(found.checks)
+    return _status(found)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
     with means(arguments) as given:
-        result = _computed(study, arguments, given)
-        simulations = _simulated(result, arguments, given.executor)
-        checks = _checked(study, result, simulations, arguments)
-        histories = _histories(study, arguments, given.executor) if study.plateaus.wanted else None
+        found = _everything(study, arguments, given)
+        histories = _histories(study, arguments, given.executor) if study.plateaus.wanted and study.cells else None
         from verify import report, terminal
 
         assert given.folder is not None  # --out has a default here
         with terminal.status(not arguments.json) as tell, writing(arguments.out):
-            report.write(study, result, checks, simulations, given.folder, histories=histories, progress=tell)
+            report.write(
+                study, found.result, found.checks, found.simulations, given.folder,
+                histories=histories, widths=found.widths, progress=tell,
+            )  # fmt: skip
     where = arguments.out.resolve() / "index.html"
     if arguments.json:
-        document = result.as_dict() | {"simulations": [each.as_dict() for each in simulations]}
+        document = found.as_dict()
         if histories:
             document["histories"] = histories.as_dict()["cells"]
-        _print_json(document | {"checks": [check.as_dict() for check in checks], "report": str(where)})
+        _print_json(document | {"report": str(where)})
     else:
         print(f"The report is {where}")
-    return _status(result, checks)
+    return _status(found)
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -262,13 +301,47 @@ def _load(name: str) -> "Study":
 def _study(arguments: argparse.Namespace) -> "Study":
     """The study, after a look at the options that go with it."""
     from verify.study import StudyError, digits_wanted
+    from verify.width_study import hankel_digits
 
     try:
         if arguments.digits is not None:
-            digits_wanted(arguments.digits, "--digits")
+            (hankel_digits if arguments.run is _width else digits_wanted)(arguments.digits, "--digits")
     except StudyError as error:
         raise Refused(error) from None
     return _load(arguments.study)
+
+
+def _escaping(arguments: argparse.Namespace) -> "Study":
+    """The study, which must be about an escape."""
+    study = _study(arguments)
+    if not study.cells:
+        way_out = "add [start] and [escape], or ask for `memcurse width`"
+        raise Refused(f"study {study.name}: start: is missing, the study is about width only; {way_out}")
+    return study
+
+
+def _everything(study: "Study", arguments: argparse.Namespace, given: Means) -> Everything:
+    result, widths, checks = None, None, list["Check"]()
+    simulations: Sequence[Simulated] = ()
+    if study.cells:
+        result = _computed(study, arguments, given)
+        simulations = _simulated(result, arguments, given.executor)
+        checks += _checked(study, result, simulations, arguments)
+    if study.width:
+        from verify import terminal, width_compare
+
+        widths = _widths(study, arguments, given.executor)
+        with terminal.progress("Cross-checks of width", not arguments.json) as bar:
+            checks += width_compare.checks(widths, progress=bar)
+    return Everything(result, simulations, widths, checks)
+
+
+def _widths(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyWidths":
+    from verify import terminal, widths
+
+    with terminal.progress("Widths", not arguments.json) as bar:
+        digits = None if arguments.digits is None else min(arguments.digits, widths.MOST_DIGITS)
+        return widths.measure(study, digits=digits, executor=executor, progress=bar)
 
 
 def _computed(study: "Study", arguments: argparse.Namespace, given: Means) -> "StudyResult":
@@ -313,13 +386,13 @@ def _checked(
             raise Failed("; ".join([*result.shortcomings, str(error)])) from None
 
 
-def _status(result: "StudyResult", checks: "Sequence[Check]" = ()) -> int:
+def _status(found: "Everything") -> int:
     """0, or 1 with the reasons on stderr."""
-    failed = [f"{check.name} ({check.cell})" for check in checks if not check.passed]
-    found = list(result.shortcomings)
+    failed = [f"{check.name} ({check.cell})" for check in found.checks if not check.passed]
+    said = [*(found.result.shortcomings if found.result else ()), *(found.widths.shortcomings if found.widths else ())]
     if failed:
-        found.append(f"{len(failed)} of {len(checks)} cross-checks failed: {', '.join(failed)}")
-    return _told(found)
+        said.append(f"{len(failed)} of {len(found.checks)} cross-checks failed: {', '.join(failed)}")
+    return _told(said)
 
 
 def _told(found: Sequence[str]) -> int:

@@ -27,11 +27,15 @@ RELATIONS = {"=": sp.Eq, r"\ge": sp.Ge, r"\le": sp.Le, r"\sim": sp.Eq}
 
 @dataclass(frozen=True)
 class Derived:
-    """One object and its statements. reason: why there are none; None if there are."""
+    """One object and its statements. reason: why there are none; None if there are.
+
+    given: of a theorem, first what is known of it (proved, asymptotic, conjectured), then its hypotheses.
+    """
 
     name: str
     statements: tuple[Statement, ...]
     reason: str | None = None
+    given: tuple[str, ...] = ()
 
     @property
     def latex(self) -> str | None:
@@ -43,10 +47,12 @@ class Derived:
         """The statements as text, or the reason why there are none."""
         if not self.statements:
             return f"  {self.reason}"
-        return "\n\n".join(_unicode(each) for each in self.statements)
+        given = [f"  {self.given[0]}, if {'; '.join(self.given[1:])}"] if self.given else []
+        return "\n\n".join([*given, *(_unicode(each) for each in self.statements)])
 
     def as_dict(self) -> dict[str, Any]:
-        return {"object": self.name, "latex": self.latex, "reason": self.reason}
+        found = {"object": self.name, "latex": self.latex, "reason": self.reason}
+        return found | ({"word": self.given[0], "hypotheses": list(self.given[1:])} if self.given else {})
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,12 @@ def parametrised(parametrisations: Iterable[Parametrisation]) -> Derived:
 
 def as_latex(objects: Iterable[Derived]) -> str:
     """A comment line that names the object, then the body of its align* environment; an empty line between objects."""
-    return "\n\n".join(f"% {each.name}\n{each.latex or f'% none: {each.reason}'}" for each in objects)
+    return "\n\n".join(f"{_comment(each)}\n{each.latex or f'% none: {each.reason}'}" for each in objects)
+
+
+def _comment(each: Derived) -> str:
+    given = [f"% {each.given[0]}, if {'; '.join(each.given[1:])}"] if each.given else []
+    return "\n".join([f"% {each.name}", *given])
 
 
 def _dense(problem: DenseProblem) -> Derived:

@@ -68,6 +68,12 @@ class Presentation(MathMLPresentationPrinter):
     def _print_exp(self, expr: Any) -> Any:
         return self._node("msup", self._node("mi", "e"), self._raised(expr.args[0]))
 
+    def _print_Pi(self, _: Any) -> Any:  # SymPy's are entities, which XML does not know
+        return self._node("mi", "π")
+
+    def _print_Exp1(self, _: Any) -> Any:
+        return self._node("mi", "e")
+
     def _raised(self, exponent: Any) -> Any:
         """An exponent, its fractions on one line."""
         outside, self.in_exponent = self.in_exponent, True

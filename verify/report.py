@@ -10,7 +10,8 @@ Everything is written to a fresh folder first and moved into place at the end; o
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_FLOOR
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,7 @@ from numerics.dense_flow import DenseTrajectory, dense_trajectory
 from numerics.flow import fits_float64
 from numerics.trajectory import Trajectory, trajectory
 from theory.dense import DenseProblem
+from theory.kernels import t
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from theory.special import DividedMoment, GaussianMoment, MomentBase, PowerMoment
@@ -51,6 +53,11 @@ from verify.picture import Picture, wide
 from verify.setting import lettered, parametrisations, setting, waits
 from verify.study import Study
 from verify.sweep import CellResult, StudyResult, label
+from verify.width_derivation import derived_of_width
+from verify.width_figures import width_pictures
+from verify.width_finding import sentences as width_sentences
+from verify.width_finding import title as width_title
+from verify.widths import StudyWidths, document
 
 Progress = Callable[[str], None]
 MOST_CURVES = 12  # in the plateaus figure; of more cells, evenly spaced ones are drawn
@@ -100,6 +107,9 @@ LAWS = {
     "coincided": "law of coincided units",
     "lower_bound": "proved lower bound",
 }
+GREEK = dict(
+    alpha="α", beta="β", gamma="γ", epsilon="ε", mu="μ", rho="ρ", varsigma="ς", omega="ω"
+)  # fmt: skip
 GUARANTEES = {
     "exact": "an identity, proved symbolically",
     "enclosed": "a ball or a bound proved to hold, rounding included",
@@ -110,46 +120,51 @@ GUARANTEES = {
 
 def write(
     study: Study,
-    result: StudyResult,
+    result: StudyResult | None,
     checks: Sequence[Any],
     simulations: Sequence[Any],
     folder: Path,
     *,
     histories: StudyHistories | None = None,
+    widths: StudyWidths | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of a study to a folder and return the path of its page.
 
+    result:      of the escapes; None for a study that is about width only.
     checks:      rows of verify.compare, each with as_dict().
     simulations: none, or one a cell: None, an Extrapolation or Training, or verify.sampling.Simulated around one.
     folder:      made if need be; files of an earlier report there are replaced, foreign ones are left alone.
     histories:   of the cells, for a section on their plateaus; None for no such section.
+    widths:      of the study, for a section on them; None for no such section.
     progress:    called with a few words before each of the longer parts.
 
     Raises Unwritable where the folder cannot be written to; then, as after any exception, nothing has changed in it.
     """
     tell = progress or (lambda part: None)
     with outbox(Path(folder)) as draft:
-        pictures = _pictures(result, simulations, tell) + (history_pictures(histories) if histories else [])
+        pictures = _pictures(result, simulations, tell) if result else []
+        pictures += (history_pictures(histories) if histories else []) + (width_pictures(widths) if widths else [])
         (draft / "figures").mkdir()
         for picture in pictures:
             tell(f"figure {picture.name}")
             picture.save(draft / "figures")
         tell("page")
-        (draft / "results.json").write_text(_json(result, checks, simulations, histories), "utf-8")
-        page = _page(study, result, checks, simulations, pictures, histories)
+        numbers = _json(document(result, widths), checks, simulations, histories)
+        (draft / "results.json").write_text(numbers, "utf-8")
+        page = _page(study, result, checks, simulations, pictures, histories, widths)
         (draft / "index.html").write_text(page, "utf-8")
     return Path(folder) / "index.html"
 
 
 def _json(
-    result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any], histories: StudyHistories | None
+    found: dict[str, Any], checks: Sequence[Any], simulations: Sequence[Any], histories: StudyHistories | None
 ) -> str:
     numbers = [each.as_dict() if hasattr(each, "as_dict") else _numbers(each) for each in simulations]
-    document = result.as_dict() | {"checks": [check.as_dict() for check in checks], "simulations": numbers}
+    found = found | {"checks": [check.as_dict() for check in checks], "simulations": numbers}
     if histories:
-        document["histories"] = histories.as_dict()["cells"]
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+        found["histories"] = histories.as_dict()["cells"]
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def _numbers(simulation: Any) -> dict[str, str | None] | None:
@@ -239,16 +254,17 @@ def _worth_a_map(
 
 def _page(
     study: Study,
-    result: StudyResult,
+    result: StudyResult | None,
     checks: Sequence[Any],
     simulations: Sequence[Any],
     pictures: Sequence[Picture],
     histories: StudyHistories | None = None,
+    widths: StudyWidths | None = None,
 ) -> str:
-    source = (resources.files("verify") / "templates" / "report.html").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
     environment.lstrip_blocks = True
-    objects = _derivation(result)
     environment.filters |= {
         "mathml": lambda one: mathml(one.left, one.right, one.relation),
         "shown": shown,
@@ -256,32 +272,71 @@ def _page(
         "vast": vast,
         "plain": plain,
         "below": partial(shown, rounding=ROUND_FLOOR),
+        "above": partial(shown, rounding=ROUND_CEILING),
     }
-    return environment.from_string(source).render(
+    width = _of_widths(widths) if widths else {}
+    main = {name: width[name] for name in ("title", "finding") if width} | {"result": None}
+    if result:
+        main |= _of_escapes(result, checks, simulations, histories)
+    return environment.get_template("report.html").render(
         study=study,
-        result=result,
-        cells=[(cell_name(cell), cell, found) for cell, found in with_simulations(result.cells, simulations)],
-        missing=missing(result.cells),
-        histories=[
-            (cell_name(cell), followed) for cell, followed in zip(result.cells, histories.cells, strict=True)
-        ] if histories else [],
-        finding=sentences(result, checks, simulations),
-        title=title(result.cells),
-        problem=setting(result),
-        derivation=objects,
-        introductions=INTRODUCTIONS,
-        symbols=Markup(" ".join(_symbols(objects))),
-        laws=_laws(result),
-        simulated=any(
-            found and found.escape_time is not None for _, found in with_simulations(result.cells, simulations)
-        ),
+        **main,
+        width=width,
         pictures={picture.name: (picture, _inline(picture)) for picture in pictures},
         checks=checks,
         passed=sum(check.passed for check in checks),
         guarantees=GUARANTEES,
-        provenance=result.as_dict()["provenance"],
-        law=result.as_dict()["law"],
+        provenance=document(result, widths)["provenance"],
     )
+
+
+def _template(name: str) -> str:
+    return (resources.files("verify") / "templates" / name).read_text("utf-8")
+
+
+def _of_escapes(
+    result: StudyResult, checks: Sequence[Any], simulations: Sequence[Any], histories: StudyHistories | None
+) -> dict[str, Any]:
+    """What the page says of the escapes."""
+    objects = _derivation(result)
+    trained = with_simulations(result.cells, simulations)
+    followed = zip(result.cells, histories.cells, strict=True) if histories else ()
+    return {
+        "result": result,
+        "cells": [(cell_name(cell), cell, found) for cell, found in trained],
+        "missing": missing(result.cells),
+        "histories": [(cell_name(cell), history) for cell, history in followed],
+        "finding": sentences(result, checks, simulations),
+        "title": title(result.cells),
+        "problem": setting(result),
+        "derivation": objects,
+        "introductions": INTRODUCTIONS,
+        "symbols": Markup(" ".join(_symbols(objects))),
+        "laws": _laws(result),
+        "simulated": any(found and found.escape_time is not None for _, found in trained),
+        "law": result.as_dict()["law"],
+    }
+
+
+def _with_letters(text: str) -> str:
+    """A hypothesis with Greek letters for their names."""
+    return re.sub(rf"\b({'|'.join(GREEK)})\b", lambda name: GREEK[name[0]], text).replace(">=", "≥").replace("<=", "≤")
+
+
+def _of_widths(found: StudyWidths) -> dict[str, Any]:
+    """What the page says of widths."""
+    first = found.cells[0]
+    laws = [each for each in derived_of_width(first.target) if each.name != "inverse theorem"]  # of no one target
+    laws = [replace(each, given=tuple(map(_with_letters, each.given))) for each in laws]
+    return {
+        "title": width_title(found),
+        "finding": width_sentences(found),
+        "rho": mathml(sp.Function("rho")(t), first.target.rho(t)),
+        "swept": label(first.parameters) if first.parameters else "",
+        "cells": [(label(cell.parameters), cell) for cell in found.cells],
+        "eps": [text for text, _ in found.question.eps],
+        "laws": laws,
+    }
 
 
 def _laws(result: StudyResult) -> dict[str, str]:

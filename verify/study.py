@@ -5,6 +5,7 @@
     [simulate] dt, eta, length, mode, batch, seed, levels
     [escape] drop or fraction, tau_max, max_steps, max_seconds
     [plateaus] delta, prominence; the section asks for every plateau of each cell in the report
+    [width] widths, eps (verify/width_study.py); then [start] and [escape] may both be left out
     [sweep] dotted path = list of values; the cells are the product of the lists, the last one varying fastest
 
 Every number is a string or an integer and is taken exactly (theory/exact.py). Every Problem is built while the study is
@@ -48,6 +49,8 @@ from verify.entries import (
     shown,
 )
 from verify.simulate import Mode
+from verify.width_study import KEYS as WIDTH_KEYS
+from verify.width_study import WidthQuestion, question
 
 DENSE_START = ("recurrent", "input_weights", "readout")
 KEYS = {
@@ -57,6 +60,7 @@ KEYS = {
     "precision": ("digits",),
     "simulate": ("dt", "eta", "length", "mode", "batch", "seed", "levels"),
     "plateaus": ("delta", "prominence"),
+    "width": WIDTH_KEYS,
 }
 SECTIONS = (*KEYS, "sweep")
 LARGEST = 10**6  # bytes of a study; a bigger file is not one
@@ -104,7 +108,10 @@ class Definition:
 
 @dataclass(frozen=True)
 class Study:
-    """A study as read. source: its text. digits: significant digits wanted of each escape time."""
+    """A study as read. source: its text. digits: significant digits wanted of each escape time.
+
+    cells: what asks for an escape; none where the study is about width only. width: what it asks about that, or None.
+    """
 
     name: str
     source: str
@@ -114,6 +121,7 @@ class Study:
     limits: Limits
     simulate: Simulation | None
     plateaus: Definition
+    width: WidthQuestion | None = None
 
 
 def shipped() -> dict[str, str]:
@@ -190,15 +198,22 @@ def _study(name: str, text: str) -> Study:
             raise bad(section, "must be a table", document[section], f"write [{section}] on a line of its own")
         if section in KEYS:
             known_keys(document[section], section, KEYS[section])
-    cells = tuple(_cells(document))
+    escapes = "width" not in document or "start" in document or "escape" in document
+    cells = tuple(_each_cell(document, _problem, Cell)) if escapes else ()
     digits = digits_wanted(document.get("precision", {}).get("digits", 20), "precision.digits")
     simulate = _simulation(document["simulate"]) if "simulate" in document else None
-    limits, definition = _limits(document["escape"]), _definition(document.get("plateaus"))
-    return Study(name, text, _description(text), cells, digits, limits, simulate, definition)
+    limits, definition = _limits(document.get("escape", {})), _definition(document.get("plateaus"))
+    width = None
+    if "width" in document:
+        targets = _each_cell(document, _target, lambda parameters, found: (parameters, *found))
+        width = question(document["width"], digits if "digits" in document.get("precision", {}) else None, targets)
+    return Study(name, text, _description(text), cells, digits, limits, simulate, definition, width)
 
 
-def _cells(document: Table) -> Iterator[Cell]:
-    """The product of the swept values, each with its Problem."""
+def _each_cell(
+    document: Table, read: Callable[[Table], Any], cell: Callable[[dict[str, str], Any], Any]
+) -> Iterator[Any]:
+    """The product of the swept values: `cell` of the parameters and what `read` finds in the document with them."""
     sweep = dict(_paths(document.get("sweep", {})))
     for path, values in sweep.items():
         if not isinstance(values, list) or not values:
@@ -214,7 +229,7 @@ def _cells(document: Table) -> Iterator[Cell]:
         for path, value in zip(sweep, values, strict=True):
             _set(swept, path, value)
         try:
-            yield Cell(parameters, _problem(swept))
+            yield cell(parameters, read(swept))
         except StudyError as error:
             where = ", ".join(f"{path} = {value}" for path, value in parameters.items())
             raise StudyError(f"{error} (in the cell {where})" if where else str(error)) from None
@@ -262,16 +277,27 @@ def _set(document: Table, path: str, value: Any) -> None:
             here = here[key]
 
 
-def _problem(document: Table) -> Problem | DenseProblem:
-    for section in ("target", "start", "escape"):
-        if not isinstance(document.get(section), dict):
-            raise StudyError(f"{section}: is missing; add a section [{section}] with {', '.join(KEYS[section])}")
-    target, start, escape = document["target"], document["start"], document["escape"]
+def _target(document: Table) -> tuple[Target, sp.Expr]:
+    """The target and its horizon."""
+    _present(document, "target")
+    target = document["target"]
     known_keys(target, "target", KEYS["target"])
-    known_keys(start, "start", KEYS["start"])
     terms = entries(target, "target", "terms", "a target is the sum of its terms")
     rho = Target(tuple(_kernel(term, f"target.terms.{i}") for i, term in enumerate(terms)))
-    horizon = _built("target", lambda: horizon_of(_horizon(target.get("horizon", "inf")), rho))
+    return rho, _built("target", lambda: horizon_of(_horizon(target.get("horizon", "inf")), rho))
+
+
+def _present(document: Table, section: str) -> None:
+    if not isinstance(document.get(section), dict):
+        raise StudyError(f"{section}: is missing; add a section [{section}] with {', '.join(KEYS[section])}")
+
+
+def _problem(document: Table) -> Problem | DenseProblem:
+    for section in ("target", "start", "escape"):
+        _present(document, section)
+    start, escape = document["start"], document["escape"]
+    known_keys(start, "start", KEYS["start"])
+    rho, horizon = _target(document)
     if any(key in start for key in DENSE_START):
         return _dense_problem(rho, start, escape, horizon)
     network = "a network has one amplitude and one rate for each of its units"
@@ -382,7 +408,8 @@ def _kernel(term: Any, path: str) -> Kernel:
         raise StudyError(f"{path}.kind: is missing; {kinds}")
     kind = term["kind"]
     if not isinstance(kind, str) or kind not in KINDS:
-        raise bad(f"{path}.kind", "must be a kind of kernel", kind, did_you_mean(kind, KINDS) + kinds)
+        way_out = "a pure delay has no kernel, and no width approximates it" if kind == "delay" else kinds
+        raise bad(f"{path}.kind", "must be a kind of kernel", kind, did_you_mean(kind, KINDS) + way_out)
     by_position = sorted(fields(KINDS[kind]), key=lambda each: each.kw_only is True)  # what all kinds share comes last
     known = {each.metadata.get("key", each.name): each for each in by_position}
     known_keys(term, path, ("kind", *known))

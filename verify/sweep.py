@@ -102,6 +102,9 @@ def run(
     Returns a StudyResult; a cell that raises is in it as failed. On KeyboardInterrupt, cells not begun are cancelled.
     Raises StoreError where the store cannot be used, OtherSources where a worker does not compute what we would.
     """
+    if not study.cells:
+        way_out = "verify.widths.measure serves one without"
+        raise ValueError(f"study {study.name} must have a start and an escape; {way_out}")
     wanted = study.digits if digits is None else digits
     results: dict[int, CellResult] = {}
     found = 0

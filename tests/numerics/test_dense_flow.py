@@ -344,6 +344,7 @@ def test_a_steep_start_is_no_trouble():
     assert float(dense_escape_time(slow, digits=6).tau) == pytest.approx(0.1 / speed, rel=1e-3, abs=0)
 
 
+@pytest.mark.slow
 def test_a_horizon_before_the_bump_leaves_nothing_to_learn(oracle):
     loss = dense_escape_time(pair("30", "1e-3", horizon=10))
     assert loss.outcome is Outcome.unreachable

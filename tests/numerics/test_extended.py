@@ -140,7 +140,7 @@ WIDE = {  # spares evenly from 0.9 to 0.5 at L = 40; tau from runs in balls, 46 
 }
 
 
-@pytest.mark.parametrize("count", WIDE)
+@pytest.mark.parametrize("count", [3, pytest.param(7, marks=pytest.mark.slow)])
 def test_close_spares_do_not_need_balls(count):
     """The sums over units cancel six digits, and float64 fails; ten digits are left in extended precision."""
     found = escape_time(plateau(40, evenly(Fraction(9, 10), Fraction(1, 2), count), "0.02"), digits=10)

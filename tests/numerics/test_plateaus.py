@@ -214,6 +214,7 @@ def test_nothing_waits_for_the_drop(two):
     assert escape_time(replace(TWO, drop=sp.Integer(1)), digits=8).outcome is Outcome.stationary
 
 
+@pytest.mark.slow
 def test_a_network_of_sixteen():
     units = [("1", "1"), *(("0", sp.Rational(95 - 3 * i, 100)) for i in range(15))]
     history = plateaus(Problem(Target([Exponential(), Gaussian(lag="10")]), LinearRNN(units), "1"), tau_max="12")

@@ -126,6 +126,7 @@ class SlowFlow:
         return self.ctx.quad(inverse, marks[::-1])
 
 
+@pytest.mark.slow
 def test_a_long_plateau_is_what_the_slow_flow_says():
     """Off by e^{-w L}, below 1e-20 where compared. Rejects (C5) of a whole piece for (C6), kappa at its top for kappa,
     and drops by (D2), which are 10^-350 here instead of 10^-604.

@@ -183,7 +183,7 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
 
 SHIPPED = [
     "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
-    "spares", "stages", "two-memories",
+    "spares", "stages", "two-memories", "width", "width-bump",
 ]
 
 
@@ -326,6 +326,6 @@ def test_help_loads_nothing_heavy(option):
 
 
 def test_every_command_explains_itself(capsys):
-    for command in ("derive", "escape", "simulate", "verify", "report", "export", "studies"):
+    for command in ("derive", "escape", "width", "simulate", "verify", "report", "export", "studies"):
         assert main([command, "--help"]) == 0
         assert f"usage: memcurse {command}" in capsys.readouterr().out

@@ -93,13 +93,13 @@ def test_numbers_are_taken_exactly(tmp_path_factory, number, decimals):
 def test_shipped_studies_load_and_describe_themselves():
     new = [
         "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
-        "spares", "stages", "two-memories",
+        "spares", "stages", "two-memories", "width", "width-bump",
     ]
     assert list(shipped()) == ["default", *new]
     for name, description in shipped().items():
         study = load(name)
         assert study.name == name and study.description == description
-        assert description.endswith(".") and len(study.cells) > 1
+        assert description.endswith(".") and len(study.cells or study.width.cells) > 1
 
 
 def test_fraction_becomes_the_drop(tmp_path):

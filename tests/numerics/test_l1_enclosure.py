@@ -1,0 +1,174 @@
+"""The L1 error in balls: against quadrature of the definition, one method against the other, scaling, bad input."""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+import flint
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+import numerics.l1_enclosure as module
+from numerics.balanced import balanced_truncation
+from numerics.l1_enclosure import l1_error, rounded_outward
+from numerics.taylor_cells import absolute_integral
+from oracles import raw_terms, raw_units, rho, support
+from strategies import AMPLITUDES, NETWORKS, RATES
+from theory.dense import DenseRNN
+from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
+from theory.pairs import Mode, kernels, of_modes
+from theory.problem import Target
+from theory.rnn import LinearRNN
+
+COMPLETELY_MONOTONE = st.lists(
+    st.builds(Exponential, st.integers(1, 3).map(Fraction), RATES)
+    | st.builds(PowerLaw, st.integers(1, 2).map(Fraction), st.sampled_from([Fraction(1), Fraction(5, 3)])),
+    min_size=1,
+    max_size=2,
+).map(Target)
+OTHER_KERNELS = [
+    Gaussian(lag="5"),
+    Box(start="1/3", end="2"),
+    Erlang("2", 3, "2"),
+    Airy("1", "1", "2"),
+    Exponential("1", "2", "1/3"),
+    Expression("exp(-t)*cos(3*t)"),
+]
+
+
+def by_quadrature(network, target):
+    """int |e| from the definition: SciPy's quadrature of e between the sign changes of a dense scan."""
+    units, terms = raw_units(network), raw_terms(target.terms)
+    end = Fraction(40) / min([w for _, w in units] + [Fraction(1, 5)])
+    inner = {edge for term in terms for edge in support(term) if edge is not None and edge < end}
+    total = 0.0
+    for lower, upper in pairwise(map(float, sorted({Fraction(0), end, *inner}))):
+        present = [each for each in terms if covers(support(each), (lower + upper) / 2)]
+
+        def error(t, present=present):
+            return sum(float(a) * math.exp(-w * t) for a, w in units) - float(rho(present, flint.acb(t)).real)
+
+        scan = lower + (upper - lower) * np.linspace(0, 1, 700) ** 3
+        values = [error(t) for t in scan]
+        cuts = [brentq(error, *scan[k : k + 2]) for k in range(699) if values[k] * values[k + 1] < 0]
+        for x, y in pairwise([lower, *cuts, upper]):
+            total += abs(quad(error, x, y, limit=200, epsabs=1e-9, epsrel=1e-9)[0])
+    late = sp.Rational(end.numerator, end.denominator)
+    return total + sum(abs(float(term.tail(late))) for term in target.terms if isinstance(term, PowerLaw))
+
+
+def covers(interval, t):
+    begin, end = interval
+    return begin <= t and (end is None or t <= end)
+
+
+@settings(deadline=None, max_examples=8)
+@given(target=COMPLETELY_MONOTONE, network=NETWORKS)
+def test_the_ball_contains_quadrature_of_the_definition(target, network):
+    found = l1_error(target, network, digits=6)
+    direct = by_quadrature(network, target)
+    assert float(found.lower) - 1e-6 <= direct <= float(found.upper) + 1e-6
+    assert float(found.upper) - float(found.lower) <= 1e-4 * float(found.upper)
+
+
+@pytest.mark.parametrize("kernel", OTHER_KERNELS, ids=lambda each: each.kind)
+def test_any_kernel_has_a_ball(kernel):
+    target, network = Target([kernel]), LinearRNN([("1/2", "1"), ("-1/3", "1/4")])
+    found = l1_error(target, network, digits=5)
+    assert found.guarantee == "enclosed" and found.method == "Taylor cells"
+    direct = by_quadrature(network, target)
+    assert float(found.lower) - 1e-6 <= direct <= float(found.upper) + 1e-6
+    assert float(found.upper) - float(found.lower) <= 1e-4
+
+
+@settings(deadline=None, max_examples=6)
+@given(network=NETWORKS, omega=st.sampled_from(["1", "1/2"]))
+def test_sign_changes_and_taylor_cells_meet(network, omega):
+    target = Target([PowerLaw(omega=omega)])
+    found = l1_error(target, network, digits=10)
+    with flint.ctx.workprec(200):
+        cells = absolute_integral(target.terms, kernels(network), 6)
+        assert cells.overlaps(flint.arb(found.lower).union(flint.arb(found.upper)))
+        assert float(cells.rad()) < 1e-5 * float(cells.mid())
+
+
+@settings(deadline=None, max_examples=8)
+@given(a=AMPLITUDES, w=RATES, scale=st.sampled_from([Fraction(1, 7), Fraction(30)]))
+def test_scaling_the_time_leaves_the_error(a, w, scale):
+    """rho(t) -> c rho(ct) and the same of the network."""
+    target = Target([Exponential("1", "1"), Exponential("2", "4")])
+    scaled = Target([Exponential(scale, scale), Exponential(2 * scale, 4 * scale)])
+    one = l1_error(target, LinearRNN([(a, w)]), digits=6)
+    other = l1_error(scaled, LinearRNN([(a * scale, w * scale)]), digits=6)
+    assert abs(sp.Rational(one.upper) - sp.Rational(other.upper)) <= 2e-6 * sp.Rational(one.upper)
+
+
+def test_many_digits_of_a_sum_known_in_closed_form():
+    """|e^{-t} - 2 e^{-2t}| has its only root at ln 2: the norm is 1/2, and so is 2 F(ln 2) - F(0)."""
+    found = l1_error(Target([Exponential("2", "2")]), LinearRNN([("1", "1")]), digits=60)
+    assert found.changes == 1 and sp.Rational(found.lower) <= sp.Rational(1, 2) <= sp.Rational(found.upper)
+    assert sp.Rational(found.upper) - sp.Rational(found.lower) < sp.Rational(1, 10**59)
+
+
+def test_a_wrong_count_of_sign_changes_proves_nothing(monkeypatch):
+    """Balls decide: were the bound believed to be 2 lower, a missed pair could go unseen, so counts must match."""
+    target, network = Target([PowerLaw()]), balanced_truncation(Target([PowerLaw()]), 2)
+    whole = l1_error(target, network)
+    assert (whole.changes, whole.method) == (4, "sign changes")
+    float_changes = module.float_changes
+    monkeypatch.setattr(module, "float_changes", lambda *given: (-float_changes(*given)[0], float_changes(*given)[1]))
+    assert l1_error(target, network).method == "Taylor cells"  # the wrong first sign is found out
+    monkeypatch.setattr(
+        module, "float_changes", lambda *given: (float_changes(*given)[0], float_changes(*given)[1][:2])
+    )
+    assert l1_error(target, network).method == "Taylor cells"  # and so are two changes too few
+
+
+def test_the_target_itself_has_no_error():
+    network = LinearRNN([("1", "1"), ("1/3", "2")])
+    target = Target([Exponential("1/3", "2"), Exponential("2/3", "1"), Exponential("1/3", "1")])
+    assert l1_error(target, network).as_dict() == {
+        "lower": "0",
+        "upper": "0",
+        "guarantee": "exact",
+        "method": "the target itself",
+        "changes": 0,
+    }
+
+
+def test_complex_pairs_cancel_too():
+    target = Target([Expression("exp(-t)*cos(3*t)")])
+    found = l1_error(target, of_modes([Mode("1", "0", "1", "3.001")]))
+    # |cos 3t - cos 3.001t| ~ t |sin 3t|/1000: int t e^{-t} |sin 3t| is near 2/pi.
+    assert float(found.upper) == pytest.approx(1e-3 * 2 / np.pi, rel=0.1)
+    assert float(found.upper) - float(found.lower) < 1e-3 * float(found.upper)
+
+
+def test_decimals_are_rounded_outward():
+    with flint.ctx.workprec(100):
+        below, above = rounded_outward(flint.arb(2).sqrt(), 5)
+    assert (below, above) == ("1.4142", "1.4143")
+    assert rounded_outward(flint.arb(0, 1), 3)[0] == "0"
+
+
+def test_bad_input_is_refused():
+    target, network = Target([PowerLaw()]), LinearRNN([("1", "1")])
+    with pytest.raises(ValueError, match="digits must be from 2"):
+        l1_error(target, network, digits=1)
+    with pytest.raises(TypeError, match="digits must be an int"):
+        l1_error(target, network, digits=2.5)
+    with pytest.raises(ValueError, match="one input"):
+        l1_error(Target([PowerLaw(input=2)]), network)
+    with pytest.raises(ValueError, match="blocks"):
+        l1_error(target, DenseRNN([["-1", "2"], ["1", "-3"]], [["1"], ["0"]], ["1", "0"]))
+
+
+def test_the_precision_of_the_caller_is_left_alone():
+    before = flint.ctx.prec, flint.ctx.cap
+    l1_error(Target([Gaussian(lag="2")]), LinearRNN([("1", "1")]), digits=3)
+    assert (flint.ctx.prec, flint.ctx.cap) == before

@@ -1,0 +1,127 @@
+"""The corridor: the best known least widths, its two sides, what it says of finite sums, bad input."""
+
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numerics.l1_enclosure import l1_error
+from numerics.width import LeastWidth, least_width, width_errors
+from strategies import RATES
+from theory.kernels import Box, Exponential, Expression, Gaussian, PowerLaw
+from theory.problem import Target
+
+REFERENCE = tomllib.loads((Path(__file__).parents[1] / "reference-values.toml").read_text())
+BEST_KNOWN = {
+    "1": {"1e-1": (1, 3), "1e-2": (3, 5), "1e-3": (5, 9), "1e-4": (8, 13)},
+    "1/2": {"1e-1": (2, 5), "1e-2": (5, 10), "1e-3": (9, 17), "1e-4": (15, 24)},
+    "1/4": {"1e-1": (4, 11), "1e-2": (9, 22), "1e-3": (17, 35), "1e-4": (27, 50)},
+}
+FAST = [("1", "1e-1"), ("1", "1e-3"), ("1/2", "1e-2"), ("1/4", "1e-1")]
+EVERY = [(omega, eps) for omega, row in BEST_KNOWN.items() for eps in row]
+
+
+def test_both_sides_of_the_reference():
+    (found,) = width_errors(Target([PowerLaw(omega="1/2")]), [4])
+    best = REFERENCE["width"]["power_law"]["1/2"]["4"]
+    sigma = float(REFERENCE["hankel"]["power_law"]["1/2"]["sigma"][4])  # sigma_{m+1}; sigma_m is twice as large
+    assert 0.999 * sigma < float(found.lower) <= sigma
+    assert float(found.lower) < float(found.upper) <= float(best)
+
+
+def check_cell(omega, eps):
+    found = least_width(Target([PowerLaw(omega=omega)]), eps)
+    lower, upper = BEST_KNOWN[omega][eps]
+    assert lower <= found.lower <= found.upper <= upper
+    achieved = found.achieved
+    assert achieved.network.width == achieved.width == found.upper
+    assert sp.Rational(achieved.lower) <= sp.Rational(achieved.upper) <= sp.Rational(eps)
+    assert float(achieved.slowest_rate) == pytest.approx(float(min(achieved.network.rates)), rel=1e-5)
+
+
+@pytest.mark.parametrize(("omega", "eps"), FAST)
+def test_least_widths_are_no_wider_than_the_best_known(omega, eps):
+    check_cell(omega, eps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("omega", "eps"), [cell for cell in EVERY if cell not in FAST])
+def test_all_least_widths_are_no_wider_than_the_best_known(omega, eps):
+    check_cell(omega, eps)
+
+
+@settings(deadline=None, max_examples=2)
+@given(
+    terms=st.lists(st.tuples(st.integers(1, 3), RATES), min_size=2, max_size=4, unique_by=lambda each: each[1]),
+    omega=st.sampled_from(["1/2", "2"]),
+)
+def test_errors_lie_between_their_bounds_and_fall(terms, omega):
+    target = Target([*(Exponential(a, w) for a, w in terms), PowerLaw(omega=omega)])
+    errors = width_errors(target, [4, 1, 2])
+    assert [each.width for each in errors] == [1, 2, 4]
+    for each in errors:
+        assert 0 < sp.Rational(each.lower) <= sp.Rational(each.upper)
+        assert sp.Rational(l1_error(target, each.network).lower) <= sp.Rational(each.upper)
+    for attribute in ("lower", "upper"):
+        values = [sp.Rational(getattr(each, attribute)) for each in errors]
+        assert all(later <= earlier for earlier, later in pairwise(values))
+
+
+def test_the_width_of_a_finite_sum_is_its_number_of_rates():
+    target = Target([Exponential("1", "1"), Exponential("1", "2"), Exponential("1", "40"), Exponential("1", "2")])
+    found = least_width(target, "1e-12")
+    assert (found.lower, found.upper) == (3, 3) and found.achieved.upper == "0"
+
+
+@pytest.mark.slow
+def test_a_bump_needs_a_width_in_proportion_to_its_lag():
+    found = {lag: least_width(Target([Gaussian(lag=lag)]), "1/10", widest=20) for lag in (3, 6)}
+    assert all(each.lower <= each.upper <= each.lower + 4 for each in found.values())
+    assert found[6].lower > found[3].lower + 1  # the law (L/pi sg) sqrt(2 ln(A sg sqrt(2 pi)/eps)): 2.4 and 4.9
+    assert found[3].achieved.method == "realisation"
+
+
+def test_with_much_error_allowed_no_unit_is_needed():
+    target = Target([PowerLaw(omega="1/2")])  # int rho = 2
+    assert least_width(target, "2.001") == LeastWidth(sp.Rational("2.001"), 0, 0, None)
+    assert least_width(target, "1.999").lower == 0 < least_width(target, "1.999").upper
+    assert least_width(Target([Box(end=3)]), 4).upper == 0
+
+
+def test_a_search_may_end_without_a_network():
+    found = least_width(Target([Box(end=2)]), "1e-2", widest=4)
+    assert (found.upper, found.achieved) == (None, None) and found.lower >= 4
+    assert found.as_dict() == {"eps": "1/100", "lower": found.lower, "upper": None}
+
+
+def test_the_dictionary_is_that_of_the_command_line():
+    (cell,) = width_errors(Target([PowerLaw()]), [2])
+    assert cell.as_dict() == {
+        "m": 2,
+        "lower": {"value": cell.lower, "guarantee": "enclosed"},
+        "upper": {"value": cell.upper, "guarantee": "enclosed", "method": "L1-optimal"},
+        "slowest_rate": cell.slowest_rate,
+    }
+
+
+def test_bad_input_is_refused():
+    target = Target([PowerLaw()])
+    for eps in (0, "-1/2"):
+        with pytest.raises(ValueError, match="eps must be > 0"):
+            least_width(target, eps)
+    with pytest.raises(TypeError, match="eps must be exact"):
+        least_width(target, 0.1)
+    with pytest.raises(ValueError, match="width must be from 1"):
+        width_errors(target, [0, 1])
+    with pytest.raises(ValueError, match="at least one width"):
+        width_errors(target, [])
+    with pytest.raises(ValueError, match="width must be from 1 to 60"):
+        width_errors(Target([Gaussian()]), [61])
+    with pytest.raises(ValueError, match="one input"):
+        least_width(Target([Exponential(input=2)]), "1/10")
+    with pytest.raises(ValueError, match="integrable"):
+        least_width(Target([Expression("1/(1+t)")]), "1/10")
