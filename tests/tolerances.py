@@ -11,7 +11,7 @@ import sympy as sp
 def working(digits, guard=15):
     """A private mpmath context, `guard` digits wider than asked."""
     ctx = mpmath.mp.clone()
-    ctx.dps = digits + guard
+    ctx.dps = digits + guard  # of this clone: mpmath.mp keeps its own
     return ctx
 
 

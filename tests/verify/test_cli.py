@@ -11,23 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from studies import LAG, pair_study
 from verify.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "verify.cli"]
-QUICK = """# Quick.
-[target]
-terms = [ {kind = "exponential"}, {kind = "gaussian", lag = "8"} ]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 6
-[sweep]
-"target.terms.1.lag" = ["8", "9"]
-"""
+QUICK = "# Quick.\n" + pair_study({LAG: ["8", "9"]}, digits=6)
 SLOW = QUICK.replace('["8", "9"]', '["60", "61", "62", "63"]').replace("0.05", "0.01").replace("= 6", "= 150")
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from studies import LAG, pair_study
 from verify import cluster as module
 from verify import sweep
 from verify.cli import main
@@ -14,19 +15,7 @@ from verify.cluster import NoCluster, cluster
 from verify.study import load
 
 distributed = pytest.importorskip("distributed")
-PAIR = """
-[target]
-terms = [ {kind = "exponential"}, {kind = "gaussian", lag = "10"} ]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 6
-[sweep]
-"target.terms.1.lag" = ["8", "9", "10", "60"]
-"""
+PAIR = pair_study({LAG: ["8", "9", "10", "60"]}, digits=6)
 HERE = {"processes": True, "threads_per_worker": 1, "scheduler_port": 0, "dashboard_address": ":0"}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from numerics.answer import Answer
 from numerics.run import Outcome
+from studies import pair_study
 from theory.dense import DenseProblem, DenseRNN
 from theory.kernels import Box, Exponential, Gaussian
 from theory.parametrisation import Exp, InverseSquare, Parametrisation, Softplus
@@ -174,19 +175,5 @@ def test_missing_numbers_are_told_once_and_only_where_they_could_be():
 def test_cells_that_share_a_memory_are_no_growth_with_it(tmp_path):
     """Two escaping cells with one lag: nothing to sort them by but the lag."""
     path = tmp_path / "rates.toml"
-    path.write_text(
-        """
-        [target]
-        terms = [{kind = "exponential"}, {kind = "gaussian", lag = "8"}]
-        [start]
-        amplitudes = ["1", "0"]
-        rates = ["1", "0.7"]
-        [escape]
-        drop = "0.05"
-        [precision]
-        digits = 8
-        [sweep]
-        "start.rates.1" = ["0.7", "0.6"]
-        """
-    )
+    path.write_text(pair_study({"start.rates.1": ["0.7", "0.6"]}, digits=8))
     assert finding.sentences(run(load(str(path))), (), ())[0] == "2 of 2 cells escape."

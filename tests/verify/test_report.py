@@ -10,24 +10,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from studies import LAG, pair_study
 from verify import report
 from verify.simulate import Extrapolation
 from verify.study import load
 from verify.sweep import run
 
-STUDY = """# Three short memories.
-[target]
-terms = [{kind = "exponential"}, {kind = "gaussian", lag = "10"}]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 10
-[sweep]
-"target.terms.1.lag" = ["8", "10", "12"]
-"""
+STUDY = "# Three short memories.\n" + pair_study({LAG: ["8", "10", "12"]}, digits=10)
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 

@@ -16,6 +16,7 @@ import pytest
 import verify.cell
 from numerics.escape import State
 from numerics.run import Outcome
+from studies import LAG, pair_study
 from theory.dense import DenseProblem
 from theory.problem import Problem
 from verify import export, record, sweep
@@ -26,24 +27,11 @@ from verify.store import APPLICATION, VERSION, Store, StoreError
 from verify.study import load
 
 ROOT = Path(__file__).resolve().parents[2]
-PAIR = """
-[target]
-terms = [ {kind = "exponential"}, {kind = "gaussian", lag = "10"} ]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 6
-[sweep]
-"target.terms.1.lag" = %s
-"""
 
 
 def written(folder, lags, name="mine"):
     path = folder / f"{name}.toml"
-    path.write_text(PAIR % json.dumps(lags), "utf-8")
+    path.write_text(pair_study({LAG: lags}, digits=6), "utf-8")
     return str(path)
 
 

@@ -9,30 +9,18 @@ import numpy as np
 import pytest
 
 import verify.cell
+from studies import LAG, pair_study
 from verify import sampling, sweep
 from verify.study import load
 
 COSTS = ("seconds", "setup_seconds")
-PAIR = """
-[target]
-terms = [ {kind = "exponential"}, {kind = "gaussian", lag = "10"} ]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 10
-[sweep]
-"target.terms.1.lag" = %s
-"""
 
 
 @pytest.fixture
 def study(tmp_path):
     def written(lags, more=""):
         path = tmp_path / "mine.toml"
-        path.write_text(PAIR % json.dumps(lags) + more, "utf-8")
+        path.write_text(pair_study({LAG: lags}, digits=10) + more, "utf-8")
         return load(path)
 
     return written
@@ -181,7 +169,8 @@ def test_fewer_digits_than_asked_is_a_shortcoming(study):
 
 def test_limits_of_the_study_are_kept(tmp_path):
     path = tmp_path / "limited.toml"
-    path.write_text((PAIR % '["60"]').replace('drop = "0.05"', 'drop = "0.05"\nmax_steps = 20'), "utf-8")
+    text = pair_study({LAG: ["60"]}, digits=10)
+    path.write_text(text.replace('drop = "0.05"', 'drop = "0.05"\nmax_steps = 20'), "utf-8")
     (cell,) = sweep.run(load(path)).cells
     assert cell.outcome == "stopped" and "max_steps" in cell.as_dict()["reason"]
 
@@ -243,7 +232,7 @@ def test_default_length_is_the_lag_and_15(study):
 
 def test_theory_says_nothing_of_a_drop_that_is_never_reached(tmp_path):
     path = tmp_path / "far.toml"
-    path.write_text((PAIR % '["10"]').replace('drop = "0.05"', 'drop = "50"'), "utf-8")
+    path.write_text(pair_study({LAG: ["10"]}, digits=10).replace('drop = "0.05"', 'drop = "50"'), "utf-8")
     (cell,) = sweep.run(load(path)).cells
     answers = [getattr(cell, name) for name in verify.cell.LAWS]
     assert cell.outcome == "unreachable" and len(answers) == 4

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from studies import LAG, pair_study
 from theory.kernels import PowerLaw
 from theory.problem import Target
 from verify import report, width_compare
@@ -130,18 +131,7 @@ def test_an_exact_network_leaves_nothing_to_draw_or_to_run(tmp_path):
 
 @pytest.mark.slow
 def test_a_study_of_both_has_both_on_its_page(tmp_path, capsys):
-    both = """[target]
-terms = [{kind = "exponential"}, {kind = "gaussian", lag = "6"}]
-[start]
-amplitudes = ["1", "0"]
-rates = ["1", "0.7"]
-[escape]
-drop = "0.05"
-[precision]
-digits = 6
-[width]
-widths = [1]
-"""
+    both = pair_study({LAG: ["6"]}, digits=6) + "[width]\nwidths = [1]\n"
     (tmp_path / "both.toml").write_text(both, "utf-8")
     assert main(["report", str(tmp_path / "both.toml"), "--out", str(tmp_path / "out"), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
