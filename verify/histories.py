@@ -3,9 +3,10 @@
 A cell that raises is recorded with its error, and the others go on; results come in the order of the cells.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numerics.plateaus import Ending, History, plateaus
@@ -13,7 +14,7 @@ from theory.dense import DenseProblem
 from verify.cell import TURN
 from verify.provenance import provenance
 from verify.study import Cell, Study
-from verify.sweep import label, submitted
+from verify.sweep import in_order, label
 
 DIGITS = 10  # at most; float64 has them where it serves
 NOT_DENSE = "plateaus are followed along the flow of a diagonal network in (a, w) only"
@@ -73,29 +74,15 @@ def follow(
     """
     wanted = DIGITS if digits is None else digits
     found = []
-    for cell in _histories(study, wanted, executor):
+    for cell in in_order(partial(_followed, study, wanted), study.cells, _lost, executor):
         found.append(cell)
         if progress:
             progress(len(found), len(study.cells))
     return StudyHistories(study, wanted, tuple(found))
 
 
-def _histories(study: Study, digits: int, executor: Executor | None) -> Iterator[CellHistory]:
-    """In the order of the cells; where a worker died, one that says so."""
-    if executor is None:
-        yield from (_followed(study, digits, cell) for cell in study.cells)
-        return
-    running = [submitted(executor, _followed, study, digits, cell) for cell in study.cells]
-    try:
-        for cell, future in zip(study.cells, running, strict=True):
-            try:
-                history = future.result()
-            except (Exception, CancelledError) as error:
-                history = CellHistory(cell.parameters, None, f"the worker was lost: {error!r}")
-            yield history
-    finally:
-        for future in running:
-            future.cancel()
+def _lost(cell: Cell, error: str) -> CellHistory:
+    return CellHistory(cell.parameters, None, error)
 
 
 def _followed(study: Study, digits: int, cell: Cell) -> CellHistory:

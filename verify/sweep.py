@@ -8,7 +8,7 @@ from ours would give numbers of another kind under our key, and ends the sweep.
 With a store, finished cells are taken from it and each new one is in it before the next is looked at.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from verify.study import Cell, Limits, Study
 
 Progress = Callable[[int, int, CellResult], None]
 T = TypeVar("T")
+C = TypeVar("C")
 WINDOW = 500  # more than workers there are, and few enough to be held and sent
 
 
@@ -167,6 +168,26 @@ def submitted(executor: Executor, function: Callable[..., T], *arguments: Any) -
         lost = Future[T]()
         lost.set_exception(error)
         return lost
+
+
+def in_order(
+    work: Callable[[C], T], cells: Sequence[C], lost: Callable[[C, str], T], executor: Executor | None
+) -> Iterator[T]:
+    """work(cell) for every cell, in order; where a worker died, lost(cell, what is known of that)."""
+    if executor is None:
+        yield from map(work, cells)
+        return
+    running = [submitted(executor, work, cell) for cell in cells]
+    try:
+        for cell, future in zip(cells, running, strict=True):
+            try:
+                found = future.result()
+            except (Exception, CancelledError) as error:
+                found = lost(cell, f"the worker was lost: {error!r}")
+            yield found
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def _outcome(future: Future[CellResult], cell: Cell) -> CellResult:

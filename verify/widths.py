@@ -16,7 +16,7 @@ from theory.problem import Target
 from verify.cell import TURN
 from verify.provenance import provenance
 from verify.study import Study
-from verify.sweep import StudyResult, label
+from verify.sweep import StudyResult, in_order, label
 from verify.width_study import WidthCell, WidthQuestion
 
 
@@ -92,7 +92,7 @@ def measure(
     if question is None:
         raise ValueError(f"study {study.name} must have a section [width], and has none")
     wanted, found = digits or question.digits, list[CellWidths]()
-    for cell in (executor.map if executor else map)(partial(_measured, question, wanted), question.cells):
+    for cell in in_order(partial(_measured, question, wanted), question.cells, _lost, executor):
         found.append(cell)
         if progress:
             progress(len(found), len(question.cells))
@@ -104,6 +104,10 @@ def document(result: StudyResult | None, widths: StudyWidths | None) -> dict[str
     if result is None:
         return widths.as_dict() if widths else {}
     return result.as_dict() | ({"width": widths.as_dict()["cells"]} if widths else {})
+
+
+def _lost(cell: WidthCell, error: str) -> CellWidths:
+    return CellWidths(cell.parameters, cell.target, error=error)
 
 
 def _measured(question: WidthQuestion, digits: int, cell: WidthCell) -> CellWidths:

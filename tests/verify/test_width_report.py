@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import pytest
 
@@ -127,6 +130,15 @@ def test_an_exact_network_leaves_nothing_to_draw_or_to_run(tmp_path):
     rows = width_compare.checks(found)
     assert all(row.passed for row in rows) and not any("worst input" in row.right_name for row in rows)
     assert sentences(found)[0] == "For an L1 error of 1/3 a network needs so many hidden units: 1."
+
+
+def test_a_lost_worker_is_told_and_ends_nothing(tmp_path):
+    path = tmp_path / "finite.toml"
+    path.write_text('[target]\nterms = [{kind = "exponential"}]\n[width]\nwidths = [1]\n', "utf-8")
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        pool.submit(os._exit, 1)
+        lost = measure(load(path), executor=pool)
+    assert lost.cells[0].hankel is None and "the worker was lost: BrokenProcessPool" in lost.shortcomings[0]
 
 
 @pytest.mark.slow
