@@ -47,9 +47,8 @@ from benchmarks.table import seconds
 from numerics.arithmetic import Arb, Array
 from numerics.balanced import balanced_truncation, network
 from numerics.h2_optimal import h2_optimal
-from theory.dense import DenseRNN
 from theory.kernels import Exponential
-from theory.pairs import Mode, modes, of_modes
+from theory.pairs import Mode, modes
 from theory.problem import Target
 from theory.rnn import LinearRNN
 
@@ -61,9 +60,8 @@ EXACTLY = 50  # digits
 FREQUENCIES = (0.0, *np.geomspace(1e-22, 1e3, 600))
 AS_GOOD = 1.01  # times our error
 RESULTS = Path(__file__).parent / "results"
-Network = LinearRNN | DenseRNN
 Matrices = tuple[Array, Array, Array]  # A, b, c
-Reduce = Callable[[str, int], Network | Matrices]
+Reduce = Callable[[str, int], LinearRNN | Matrices]
 
 
 class Unusable(Exception):
@@ -154,8 +152,8 @@ def _of_pymor(reduced: Any) -> Matrices:
     return np.linalg.solve(mass, A), np.linalg.solve(mass, B)[:, 0], C[0]
 
 
-def diagonalised(A: Array, b: Array, c: Array) -> Network:
-    """c e^{At} b as a network. Raises Unusable where it does not decay."""
+def diagonalised(A: Array, b: Array, c: Array) -> list[Mode]:
+    """c e^{At} b as modes. Raises Unusable where it does not decay."""
     ctx = mpmath.mp.clone()
     ctx.dps = EXACTLY
     values, left, right = ctx.eig(ctx.matrix(A.tolist()), left=True, right=True)
@@ -169,7 +167,7 @@ def diagonalised(A: Array, b: Array, c: Array) -> Network:
         if not paired or value.imag < 0:
             p, q = (2 * amplitude.real, 2 * amplitude.imag) if paired else (amplitude.real, 0)
             found.append(Mode(*(ctx.nstr(each, 30) for each in (p, q, -value.real, -value.imag if paired else 0))))
-    return of_modes(found)
+    return found
 
 
 OUR_BALANCED, OUR_H2 = "memcurse, balanced_truncation", "memcurse, h2_optimal"
@@ -190,20 +188,20 @@ def measured(method: Method, omega: str, width: int) -> Row:
         return Row(method.name, omega, width, remark="not installed")
     try:
         reduced, spent = _timed(partial(method.reduce, omega), width)
-        found = diagonalised(*reduced) if isinstance(reduced, tuple) else reduced
+        found = diagonalised(*reduced) if isinstance(reduced, tuple) else modes(reduced)
         h2, h_infinity = errors(omega, found)
     except Exception as problem:  # a method may fail in any way; that is a result
         return Row(method.name, omega, width, remark=str(problem) if isinstance(problem, Unusable) else repr(problem))
-    slowest = min(float(mode.alpha) for mode in modes(found))
+    slowest = min(float(mode.alpha) for mode in found)
     return Row(method.name, omega, width, *(f"{each:.4g}" for each in (h2, h_infinity, slowest, spent)))
 
 
-def errors(omega: str, found: Network) -> tuple[float, float]:
-    """(H2, H-infinity) of a network beside the sum (B2)."""
+def errors(omega: str, found: Sequence[Mode]) -> tuple[float, float]:
+    """(H2, H-infinity) of modes beside the sum (B2)."""
     arithmetic, units = Arb(EXACTLY), list[tuple[flint.acb, flint.acb]]()
     with arithmetic.working():
         units += [(flint.acb(-float(p)), flint.acb(float(rate))) for rate, p in zip(*long_sum(omega), strict=True)]
-        for mode in modes(found):
+        for mode in found:
             p, q, alpha, beta = (arithmetic.number(each) for each in (mode.p, mode.q, mode.alpha, mode.beta))
             for sign in (1, -1):
                 units.append((flint.acb(p, -sign * q) / 2, flint.acb(alpha, -sign * beta)))
@@ -213,7 +211,7 @@ def errors(omega: str, found: Network) -> tuple[float, float]:
         return float(square.sqrt()), max(float(abs(transform(float(s)))) for s in FREQUENCIES)
 
 
-def _timed(reduce: Callable[[int], Network | Matrices], width: int) -> tuple[Network | Matrices, float]:
+def _timed(reduce: Callable[[int], LinearRNN | Matrices], width: int) -> tuple[LinearRNN | Matrices, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a reductor in trouble says so; what counts is the network
         reduce(WARM)
