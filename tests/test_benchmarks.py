@@ -166,9 +166,10 @@ def test_networks_are_measured_and_what_is_missing_is_listed(tmp_path, monkeypat
     assert "| pyMOR BTReductor | not installed |" in page and "| unstable | unstable: a rate of -1.0 |" in page
     first, second = (tmp_path / "reduction.csv").read_text("utf-8").splitlines()[1:3]
     assert first.split(",")[3:6] == second.split(",")[3:6]  # the same network, four digits of its errors and its rate
-    rows = [reduction.Row(ours.name, "1/2", 4, "1", "1", "1", "2"), reduction.Row(eigen.name, "1/2", 4, "1", "3", "1", "1")]
-    assert "| 1 | 3 | 1 | 1 | 3 | 0.5 |" in "\n".join(reduction._table([*rows, *(
-        reduction.Row(each.name, "1/2", 4, remark="not installed") for each in (absent, unstable))]))
+    row = lambda method, *numbers, **rest: reduction.Row(method.name, "1/2", 4, *numbers, **rest)
+    missing = [row(each, remark="not installed") for each in (absent, unstable)]
+    table = reduction._table([row(ours, "1", "1", "1", "2"), row(eigen, "1", "3", "1", "1"), *missing])
+    assert "| 1 | 3 | 1 | 1 | 3 | 0.5 |" in "\n".join(table)
 
 
 @pytest.mark.slow
