@@ -16,7 +16,8 @@ sum of exponentials, e = sum_k e_k e^{-w_k t}, complex ones in pairs,
     H2^2 = sum_jk e_j conj(e_k) / (w_j + conj(w_k)) ,   H-infinity = max_s |sum_k e_k/(w_k + is)|               (B2)
 
 the first with 50 digits, the second on a grid of s. Seconds are those of CPU for a call, the median of CALLS (one for
-what is LONG); an earlier call, for a small width, has derived and imported what there is. pyMOR is optional: without it its rows say so.
+what is LONG); an earlier call, for a small width, has derived and imported what there is. pyMOR is optional: without
+it its rows say so.
 
 python -m benchmarks.reduction writes benchmarks/results/reduction.csv and reduction.md. One core: run with
 OPENBLAS_NUM_THREADS=1.
@@ -228,16 +229,21 @@ def page(rows: Sequence[Row], machine: dict[str, str]) -> str:
     lines = [
         "# Networks beside model reduction",
         "",
-        f"Made by `make bench` (`python -m benchmarks.reduction`); edit nothing here. A long sum, {STATES} exponentials for",
-        "the power law (1+t)^-(1+omega), whose L1 norm is 1/omega, cut to m hidden units. *error* and *time*: times those",
-        "of ours that does the same; the error is that in H-infinity for balanced truncation, in H2 for IRKA. **Bold**:",
-        f"as good as ours, to {AS_GOOD - 1:.0%}, and faster. pyMOR's IRKA has its own start and limits, or starts from its",
+        f"Made by `make bench` (`python -m benchmarks.reduction`); edit nothing here. A long "
+        f"sum, {STATES} exponentials for",
+        "the power law (1+t)^-(1+omega), whose L1 norm is 1/omega, cut to m hidden units. "
+        "*error* and *time*: times those",
+        "of ours that does the same; the error is that in H-infinity for balanced truncation, "
+        "in H2 for IRKA. **Bold**:",
+        f"as good as ours, to {AS_GOOD - 1:.0%}, and faster. pyMOR's IRKA has its own start "
+        f"and limits, or starts from its",
         f"balanced truncation with tol = {TIGHT['tol']:g} and maxit = {TIGHT['maxit']:g}. Seconds of CPU.",
     ]
     for omega, width in dict.fromkeys((row.omega, row.width) for row in rows):
         here = [row for row in rows if (row.omega, row.width) == (omega, width)]
         lines += ["", f"## omega = {omega}, m = {width}", "", *_table(here)]
-    lines += ["", "## Machine", "", "| | |", "| --- | --- |", *(f"| {name} | {what} |" for name, what in machine.items())]
+    lines += ["", "## Machine", "", "| | |", "| --- | --- |"]
+    lines += [f"| {name} | {what} |" for name, what in machine.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -262,7 +268,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the table and the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reduction", description="networks beside model reduction")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reduction", description="networks of a width, and peers")
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS, help="hidden units (8 24 40)")
     parser.add_argument("--omegas", nargs="+", default=OMEGAS, help="memory of the power law (1/2 1/4)")
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder for the results (benchmarks/results)")

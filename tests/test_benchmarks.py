@@ -134,7 +134,7 @@ def test_a_reduced_system_is_diagonalised_and_refused_where_it_does_not_decay():
     found = reduction.diagonalised(inverse @ blocks @ turned, b, c)
     values = sorted([float(x) for x in (m.alpha, m.beta, m.p, m.q)] for m in found)
     assert np.allclose(values, [[0.01, 0, 1 / 3, 0], [0.2, 2, 0.5, -0.75]], rtol=1e-9, atol=1e-9)
-    with pytest.raises(reduction.Unusable, match="unstable: a rate of -0.5"):
+    with pytest.raises(reduction.Unusable, match=r"a rate of -0\.5"):
         reduction.diagonalised(np.array([[0.5]]), b[:1], c[:1])
 
 
@@ -159,7 +159,8 @@ def test_the_sum_is_the_power_law():
 def test_networks_are_measured_and_what_is_missing_is_listed(tmp_path, monkeypatch):
     ours, eigen, *_ = reduction.METHODS
     absent = reduction.Method("pyMOR BTReductor", "no_such_package", reduction.by_pymor, ours.name)
-    unstable = reduction.Method("unstable", "numpy", lambda omega, width: (np.eye(1), np.ones(1), np.ones(1)), ours.name)
+    grows = np.eye(1), np.ones(1), np.ones(1)
+    unstable = reduction.Method("unstable", "numpy", lambda omega, width: grows, ours.name)
     monkeypatch.setattr(reduction, "METHODS", (ours, eigen, absent, unstable))
     reduction.main(["--widths", "4", "--omegas", "1/2", "--into", str(tmp_path)])
     page = (tmp_path / "reduction.md").read_text("utf-8")
