@@ -268,7 +268,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the table and the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reduction", description="networks of a width, and peers")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reduction", description="networks, and peers")
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS, help="hidden units (8 24 40)")
     parser.add_argument("--omegas", nargs="+", default=OMEGAS, help="memory of the power law (1/2 1/4)")
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder for the results (benchmarks/results)")
