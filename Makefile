@@ -4,7 +4,7 @@ PYTHON_LOWEST ?= python3.11
 OUT           ?= report
 STUDY         ?= default
 WORKERS       ?= 4
-PEERS         ?= gmpy2 heyoka
+PEERS         ?= gmpy2 heyoka pymor
 
 VENV := .venv
 PINS := requirements.txt
@@ -27,7 +27,7 @@ help:
 	@echo "make test-all     all tests"
 	@echo "make test-lowest  the tests, on the oldest versions of the dependencies that setup.cfg allows (Python 3.11)"
 	@echo "make lint         ruff and mypy"
-	@echo "make bench        escape times beside PEERS (gmpy2 heyoka; jax torch too), and both engines, in .venv-bench; a quarter of an hour"
+	@echo "make bench        escape times and networks beside PEERS (gmpy2 heyoka pymor; jax torch too), both engines; in .venv-bench, 20 minutes"
 	@echo "make setup        create or update .venv only; the targets above do it by themselves"
 	@echo "make clean        remove .venv, caches and the folder report"
 	@echo "Variables: PYTHON=python3.12, OUT=folder, STUDY=name, WORKERS=4 (test processes at most), ARGS='for pytest or bench'"
@@ -52,6 +52,7 @@ bench:
 	 || echo "$$peer cannot be installed here: its rows will say so"; done
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 	.venv-bench/bin/python -m benchmarks.engines
+	.venv-bench/bin/python -m benchmarks.reduction
 
 lint: setup
 	$(RUN) ruff check .

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MEASURED = "theory", "numerics", "benchmarks", ":(exclude)benchmarks/results"
-PACKAGES = ("numpy", "scipy", "sympy", "mpmath", "gmpy2", "python-flint", "heyoka", "torch", "jax", "jaxlib")
+PACKAGES = ("numpy", "scipy", "sympy", "mpmath", "gmpy2", "python-flint", "heyoka", "pymor", "torch", "jax", "jaxlib")
 
 
 def description() -> dict[str, str]:

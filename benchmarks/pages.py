@@ -37,7 +37,7 @@ def results_page(table: Table, rates: Iterable[Rate], machine: dict[str, str], l
         "no reference; peers integrate once. What SciPy's solvers need *first* is mostly SymPy's derivation of the",
         "gradient and the Jacobian: who types them saves that. *our form*: the cancellation-free equations and the",
         "clock of this project, in another's solver. Julia's solvers are missing: what could be installed would fetch",
-        "Julia at run time.",
+        "Julia at run time. Networks of a given width beside model reduction: [reduction.md](reduction.md).",
         "",
         "![CPU seconds against memory](peers.svg)",
     ]

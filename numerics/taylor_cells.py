@@ -24,6 +24,7 @@ with b_k the tails that are exact and b'_k those known from envelopes only (nume
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -181,10 +182,11 @@ def _coefficients(error: Callable[[Any], Any], at: flint.arb) -> list[flint.arb]
 def _root(p: list[float]) -> float:
     """The zero of a polynomial that is monotone in [-1, 1], by bisection; an end where there is none."""
     low, high = -1.0, 1.0
-    rising = np.polyval(p[::-1], high) > np.polyval(p[::-1], low)
+    value = lambda x: reduce(lambda total, each: total * x + each, reversed(p))
+    rising = value(high) > value(low)
     for _ in range(54):
         middle = (low + high) / 2
-        low, high = (low, middle) if (np.polyval(p[::-1], middle) > 0) == rising else (middle, high)
+        low, high = (low, middle) if (value(middle) > 0) == rising else (middle, high)
     return (low + high) / 2
 
 

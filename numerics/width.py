@@ -5,20 +5,22 @@ r"""How many hidden units a target needs: a corridor between what is proved impo
 Below, the Hankel singular values in balls (numerics/hankel_bounds.py) hold for every network, real or complex, diagonal
 or dense. Above stands the best network found, its error enclosed: for a completely monotone target the L1-optimal sum
 of real exponentials, else the realisation with complex pairs. E_m falls with m, so an upper bound is one for every
-larger width, too. With no hidden unit at all the error is ||rho||_1.
+larger width, too. With no hidden unit at all the error is ||rho||_1, so that eps < ||rho||_1 takes one at least.
 
     least width for eps:   #{k: sigma_k > eps}  <=  m  <=  the first width whose error is <= eps             (WD1)
+    1 <= m  if  eps < ||rho||_1 ,   m = 0  if  eps >= ||rho||_1                                             (WD2)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
 
 from numerics.arithmetic import Arb
 from numerics.balanced import WIDEST, balanced_truncation, check_width
-from numerics.hankel_bounds import enclosed_singular_values
+from numerics.hankel_bounds import Enclosed, enclosed_singular_values
 from numerics.l1_enclosure import Bounds, l1_error, rounded_outward
 from numerics.l1_refined import l1_refined
 from numerics.realisation import WIDEST as WIDEST_REALISED
@@ -27,6 +29,7 @@ from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
 from theory.exact import Exact, positive
 from theory.hankel import memory
+from theory.l1 import norm
 from theory.mixtures import NoMixture, completely_monotone
 from theory.pairs import modes
 from theory.problem import Target
@@ -34,6 +37,7 @@ from theory.rnn import LinearRNN
 
 DIGITS = 4  # of singular values
 ERROR_DIGITS = 6
+REMEMBERED = 64  # networks, and lists of singular values: widths and accuracies asked of one target share them
 
 
 @dataclass(frozen=True)
@@ -89,22 +93,23 @@ def width_errors(target: Target, widths: Iterable[int]) -> tuple[WidthError, ...
         check_width(width, _widest(target))
     if not asked:
         raise ValueError("widths must name at least one width, got none; [1, 2, 4] is a start")
-    sigma = enclosed_singular_values(target, asked[-1] + 1, digits=DIGITS)
+    sigma = _singular_values(target, asked[-1] + 1)
     found: list[WidthError] = []
     for width in asked:
-        best = _achieved(target, width, sigma[width].lower)
+        best = _achieved(target, width)
         if found and _number(found[-1].upper) < _number(best.upper):
-            kept = found[-1]
-            best = WidthError(width, best.lower, kept.upper, kept.method, kept.network, kept.slowest_rate)
-        found.append(best)
+            best = found[-1]
+        found.append(replace(best, width=width, lower=sigma[width].lower))
     return tuple(found)
 
 
 def least_width(target: Target, eps: Exact, *, widest: int = 100) -> LeastWidth:
     """The least width m with an L1 error of at most eps, from both sides (WD1).
 
-    eps: > 0, exact, in output / input; from ||rho||_1 on width 0 is the exact answer. widest: the search's end, 1 to
-    199, for targets that are not completely monotone to 60.
+    eps: > 0, exact, in output / input; from ||rho||_1 on width 0 is the exact answer (WD2). Where that norm is a known
+    rational the two are compared exactly, else in balls, which cannot tell apart what agrees to six digits: then (WD2)
+    proves nothing, and `lower` may be 0 where 1 is true. widest: the search's end, 1 to 199, for targets that are not
+    completely monotone to 60.
     Guarantee: enclosed, both bounds. Raises ValueError for eps <= 0, TypeError for a float, and as `width_errors`.
 
     >>> from theory.kernels import Exponential
@@ -116,17 +121,16 @@ def least_width(target: Target, eps: Exact, *, widest: int = 100) -> LeastWidth:
     check_width(widest)
     memory(target)
     widest = min(widest, _widest(target))
-    if _norm_is_at_most(target, allowed):
+    needed = _needs_a_unit(target, allowed)
+    if needed is False:
         return LeastWidth(allowed, 0, 0, None)
-    sigma = enclosed_singular_values(target, min(8, widest), digits=DIGITS)
+    sigma = _singular_values(target, min(8, widest))
     while len(sigma) < widest and _number(sigma[-1].lower) > allowed:
-        sigma = enclosed_singular_values(target, min(2 * len(sigma), widest), digits=DIGITS)
-    lower = sum(bool(_number(each.lower) > allowed) for each in sigma)
-    reached: dict[int, WidthError] = {}
+        sigma = _singular_values(target, min(2 * len(sigma), widest))
+    lower = max(sum(bool(_number(each.lower) > allowed) for each in sigma), 1 if needed else 0)  # (WD1), (WD2)
 
     def reaches(width: int) -> bool:
-        reached[width] = _achieved(target, width, "0")
-        return bool(_number(reached[width].upper) <= allowed)
+        return bool(_number(_achieved(target, width).upper) <= allowed)
 
     fails, width = max(lower, 1) - 1, max(lower, 1)
     while not reaches(width):
@@ -137,9 +141,7 @@ def least_width(target: Target, eps: Exact, *, widest: int = 100) -> LeastWidth:
         middle = (width + fails) // 2
         fails, width = (fails, middle) if reaches(middle) else (middle, width)
     proved = sigma[width].lower if width < len(sigma) else "0"
-    best = reached[width]
-    achieved = WidthError(width, proved, best.upper, best.method, best.network, best.slowest_rate)
-    return LeastWidth(allowed, lower, width, achieved)
+    return LeastWidth(allowed, lower, width, replace(_achieved(target, width), lower=proved))
 
 
 def _widest(target: Target) -> int:
@@ -154,12 +156,18 @@ def _is_completely_monotone(target: Target) -> bool:
     return True
 
 
-def _achieved(target: Target, width: int, lower: str) -> WidthError:
-    """The best network known of a width."""
+@lru_cache(maxsize=REMEMBERED)
+def _singular_values(target: Target, count: int) -> tuple[Enclosed, ...]:
+    return enclosed_singular_values(target, count, digits=DIGITS)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _achieved(target: Target, width: int) -> WidthError:
+    """The best network known of a width, its lower bound the trivial one."""
     network, method = _network(target, width)
     error: Bounds = l1_error(target, network, digits=ERROR_DIGITS)
     slowest = min(mode.alpha for mode in modes(network))
-    return WidthError(width, lower, error.upper, method, network, str(sp.N(slowest, ERROR_DIGITS)))
+    return WidthError(width, "0", error.upper, method, network, str(sp.N(slowest, ERROR_DIGITS)))
 
 
 def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
@@ -171,11 +179,16 @@ def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
         return balanced_truncation(target, width), "balanced truncation"
 
 
-def _norm_is_at_most(target: Target, eps: sp.Expr) -> bool:
-    """Whether ||rho||_1 <= eps, proved."""
+def _needs_a_unit(target: Target, eps: sp.Expr) -> bool | None:
+    """Whether ||rho||_1 > eps (WD2), proved either way; None where balls do not tell."""
+    known = norm(target.terms)
+    if known is not None and known.is_Rational:
+        return bool(known > eps)
     with Arb(40).working():
-        _, above = rounded_outward(absolute_integral(target.terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)
-    return bool(_number(above) <= eps)
+        below, above = rounded_outward(absolute_integral(target.terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)
+    if _number(above) <= eps:
+        return False
+    return True if _number(below) > eps else None
 
 
 def _number(decimal: str) -> sp.Rational:

@@ -7,9 +7,12 @@ import tomllib
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import quad
 
+from benchmarks import reduction
 from benchmarks.aims import aims_table
 from benchmarks.forms import STATE, cancellation_free, plain
 from benchmarks.measure import Journal, Measurement
@@ -18,7 +21,9 @@ from benchmarks.peers import PEERS
 from benchmarks.problems import Pair, pairs
 from benchmarks.simulation import rates
 from benchmarks.table import Table
+from numerics.balanced import network
 from oracles import gradient_by_quadrature, raw_terms
+from theory.pairs import Mode
 from tolerances import agree
 
 ROOT = Path(__file__).parents[1]
@@ -115,3 +120,61 @@ def test_every_way_of_training_agrees_or_says_why_not():
     found = rates(seconds=0.01)
     assert found[0].steps_per_second
     assert all(rate.steps_per_second or rate.note == "not installed" for rate in found)
+
+
+MODES = (Mode("1/3", 0, "1/100", 0), Mode("1/2", "-3/4", "1/5", 2))
+
+
+def test_a_reduced_system_is_diagonalised_and_refused_where_it_does_not_decay():
+    generator = np.random.default_rng(3)
+    blocks = np.array([[-0.01, 0, 0], [0, -0.2, 2], [0, -2, -0.2]])  # of the exponential, and of its pair
+    turned = generator.normal(size=(3, 3))
+    inverse = np.linalg.inv(turned)
+    b, c = inverse @ [1, 1, 0], np.array([1 / 3, 0.5, 0.75]) @ turned  # e^{At} turns (1, 0) to (cos 2t, -sin 2t)
+    found = reduction.diagonalised(inverse @ blocks @ turned, b, c)
+    values = sorted([float(x) for x in (m.alpha, m.beta, m.p, m.q)] for m in found)
+    assert np.allclose(values, [[0.01, 0, 1 / 3, 0], [0.2, 2, 0.5, -0.75]], rtol=1e-9, atol=1e-9)
+    with pytest.raises(reduction.Unusable, match=r"a rate of -0\.5"):
+        reduction.diagonalised(np.array([[0.5]]), b[:1], c[:1])
+
+
+def test_errors_are_those_of_the_definition():
+    rates_, weights = reduction.long_sum("1/2")
+    whole = [Mode(a, 0, w, 0) for a, w in network(weights, rates_).units]
+    h2, h_infinity = reduction.errors("1/2", [*whole, MODES[0]])
+    assert h2 == pytest.approx(1 / 3 / 0.02**0.5) and h_infinity == pytest.approx(100 / 3)
+    h2, h_infinity = reduction.errors("1/2", [*whole, MODES[1]])
+    e = lambda t: np.exp(-t / 5) * (np.cos(2 * t) / 2 - 3 * np.sin(2 * t) / 4)
+    assert h2 == pytest.approx(quad(lambda t: e(t) ** 2, 0, 100, limit=200)[0] ** 0.5)  # rejects q for -q: 0.24 less
+    at = lambda s: abs(quad(lambda t: e(t) * np.exp(-1j * s * t), 0, 100, limit=200, complex_func=True)[0])
+    assert h_infinity == pytest.approx(max(map(at, np.linspace(1.8, 2.2, 41))), rel=5e-2)  # by its grid
+
+
+def test_the_sum_is_the_power_law():
+    rates_, weights = reduction.long_sum("1/2")
+    times = np.array([0.0, 1.0, 100.0])
+    assert np.allclose(np.exp(-np.multiply.outer(times, rates_)) @ weights, (1 + times) ** -1.5, rtol=1e-6)
+
+
+def test_networks_are_measured_and_what_is_missing_is_listed(tmp_path, monkeypatch):
+    ours, eigen, *_ = reduction.METHODS
+    absent = reduction.Method("pyMOR BTReductor", "no_such_package", reduction.by_pymor, ours.name)
+    grows = np.eye(1), np.ones(1), np.ones(1)
+    unstable = reduction.Method("unstable", "numpy", lambda omega, width: grows, ours.name)
+    monkeypatch.setattr(reduction, "METHODS", (ours, eigen, absent, unstable))
+    reduction.main(["--widths", "4", "--omegas", "1/2", "--into", str(tmp_path)])
+    page = (tmp_path / "reduction.md").read_text("utf-8")
+    assert "| pyMOR BTReductor | not installed |" in page and "| unstable | unstable: a rate of -1.0 |" in page
+    first, second = (tmp_path / "reduction.csv").read_text("utf-8").splitlines()[1:3]
+    assert first.split(",")[3:6] == second.split(",")[3:6]  # the same network, four digits of its errors and its rate
+    row = lambda method, *numbers, **rest: reduction.Row(method.name, "1/2", 4, *numbers, **rest)
+    missing = [row(each, remark="not installed") for each in (absent, unstable)]
+    table = reduction._table([row(ours, "1", "1", "1", "2"), row(eigen, "1", "3", "1", "1"), *missing])
+    assert "| 1 | 3 | 1 | 1 | 3 | 0.5 |" in "\n".join(table)
+
+
+@pytest.mark.slow
+def test_pymor_reduces_as_we_do():
+    pytest.importorskip("pymor")
+    ours, _, theirs, *_ = (reduction.measured(method, "1/2", 4) for method in reduction.METHODS)
+    assert agree(ours.h_infinity, theirs.h_infinity, digits=3)

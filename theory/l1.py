@@ -25,12 +25,13 @@ curved valleys: 8 steps for m = 50, where the latter took 400 and had not arrive
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
 import sympy as sp
 
-from theory.kernels import Exponential, PowerLaw
+from theory.kernels import Box, Erlang, Exponential, Kernel, PowerLaw
 from theory.mixtures import Mixture
 from theory.rnn import LinearRNN
 
@@ -51,6 +52,20 @@ def optimality_block() -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
     by_log = lambda value: w * sp.diff(value, w)
     phi, phi_v = (sp.simplify(each * w / a) for each in (F, by_log(F)))
     return phi, phi_v, by_log(phi), by_log(phi_v)
+
+
+def norm(kernels: Sequence[Kernel]) -> sp.Expr | None:
+    """||rho||_1 = |R(0)|, where all terms have one sign and a closed integral; None elsewhere. Exact.
+
+    >>> norm([PowerLaw(omega="1/2"), Box(end=3)])
+    5
+    """
+    if not all(isinstance(each, Exponential | Erlang | PowerLaw | Box) for each in kernels):
+        return None
+    amplitudes: list[sp.Expr] = [each.amplitude for each in kernels]  # type: ignore[attr-defined]
+    if any(a < 0 for a in amplitudes) and any(a > 0 for a in amplitudes):
+        return None
+    return abs(sp.Add(*(each.laplace(sp.S.Zero) for each in kernels)))
 
 
 def tail(kernel: Mixture) -> sp.Expr:

@@ -24,6 +24,7 @@ the lag, alpha ends below it: t^n e^{-wt} begins with n - 1 continuous derivativ
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy as sp
 
@@ -162,7 +163,8 @@ def best_rate_bound(target: Target | Kernel | Sequence[Kernel], width: int) -> R
     return RateBound(alpha, rate, _gamma(terms, alpha, rate, _exact_roots))
 
 
-def _gamma(terms: Sequence[_Term], alpha: int, rate: sp.Expr, roots: Callable[[sp.Poly], list[sp.Expr]]) -> sp.Expr:
+@lru_cache(maxsize=1024)  # the widths of a search share it
+def _gamma(terms: tuple[_Term, ...], alpha: int, rate: sp.Expr, roots: Callable[[sp.Poly], list[sp.Expr]]) -> sp.Expr:
     return sp.Add(*(each.gamma(alpha, rate, roots) for each in terms))
 
 

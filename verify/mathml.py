@@ -116,6 +116,13 @@ class Presentation(MathMLPresentationPrinter):
         space.setAttribute("width", "0.17em")
         return self._row(sign, self._print(expr.function), space, d, self._print(variable))
 
+    def _print_Limit(self, expr: Any) -> Any:
+        """Towards infinity, where one side is all there is."""
+        body, variable, point, _ = expr.args
+        towards = self._row(self._print(variable), self._node("mo", "→"), self._print(point))
+        sign = self._node("munder", self._node("mo", "lim"), towards)
+        return self._row(sign, self._fenced(self._print(body)) if body.is_Add else self._print(body))
+
     def _print_Add(self, expr: Any, order: Any = None) -> Any:
         """Sums first, cases last, and a positive term in front."""
         terms = sorted(self._as_ordered_terms(expr, order), key=lambda term: (term.has(sp.Piecewise), -_signs(term)))
@@ -128,12 +135,12 @@ class Presentation(MathMLPresentationPrinter):
         return self._row(*row)
 
     def _print_Mul(self, expr: Any) -> Any:
-        """Sign, fraction, then sums and integrals, which reach to the end."""
+        """Sign, fraction, then sums, integrals and limits, which reach to the end."""
         coefficient, factors = expr.as_coeff_mul()
         flipped = [f for f in factors if f.is_Add and all(each.could_extract_minus_sign() for each in f.args)]
         factors = [-f if f in flipped else f for f in factors]
         coefficient *= (-1) ** len(flipped)
-        last = [f for f in factors if isinstance(f, sp.Sum | sp.Integral)]
+        last = [f for f in factors if isinstance(f, sp.Sum | sp.Integral | sp.Limit)]
         above, below = sp.fraction(abs(coefficient) * sp.Mul(*(f for f in factors if f not in last)), exact=True)
         row = [self._node("mo", "−")] if coefficient < 0 else []
         if below != 1:
@@ -143,14 +150,14 @@ class Presentation(MathMLPresentationPrinter):
         return self._row(*row, *(self._print(f) if f is last[-1] else self._fenced(self._print(f)) for f in last))
 
     def _product(self, expr: Any) -> Any:
-        """A product without a denominator: numbers, letters, functions, brackets."""
+        """A product without a denominator: numbers, letters, the time, functions, brackets."""
 
         def rank(f: Any) -> int:
             if f.is_number:
                 return 0
             if isinstance(f, sp.Symbol | sp.Indexed):
-                return 1
-            return 4 if isinstance(f, sp.Derivative) else 3 if f.is_Add else 2
+                return 2 if f.name == "t" else 1
+            return 5 if isinstance(f, sp.Derivative) else 4 if f.is_Add else 3
 
         factors = sorted(sp.Mul.make_args(expr), key=rank)
         if len(factors) == 1:
@@ -222,10 +229,10 @@ class Presentation(MathMLPresentationPrinter):
         return self._node("mn", "0")
 
     def _print_Derivative(self, expr: Any) -> Any:
-        inner, variable = expr.expr, expr.variables[0]
-        if inner.is_Function and inner.args == (variable,):  # R'(w_k)
-            prime = self._node("msup", self._name(inner), self._node("mo", "′"))
-            return self._call(prime, inner.args)
+        inner, (variable, order) = expr.expr, expr.variable_count[0]
+        if inner.is_Function and inner.args == (variable,):  # R'(w_k), y^(k)(t)
+            sign = self._node("mo", "′") if order == 1 else self._fenced(self._print(order))
+            return self._call(self._node("msup", self._name(inner), sign), inner.args)
         sign = "∂" if inner == landscape.J else "d"
         d, over = self._node("mi", sign), self._node("mi", sign)
         for each in (d, over):

@@ -326,8 +326,7 @@ def _with_letters(text: str) -> str:
 def _of_widths(found: StudyWidths) -> dict[str, Any]:
     """What the page says of widths."""
     first = found.cells[0]
-    laws = [each for each in derived_of_width(first.target) if each.name != "inverse theorem"]  # of no one target
-    laws = [replace(each, given=tuple(map(_with_letters, each.given))) for each in laws]
+    laws = [replace(each, given=tuple(map(_with_letters, each.given))) for each in derived_of_width(first.target)]
     return {
         "title": width_title(found),
         "finding": width_sentences(found),

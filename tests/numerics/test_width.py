@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numerics.hankel_bounds import enclosed_singular_values
 from numerics.l1_enclosure import l1_error
 from numerics.width import LeastWidth, least_width, width_errors
 from strategies import RATES
@@ -88,8 +89,22 @@ def test_a_bump_needs_a_width_in_proportion_to_its_lag():
 def test_with_much_error_allowed_no_unit_is_needed():
     target = Target([PowerLaw(omega="1/2")])  # int rho = 2
     assert least_width(target, "2.001") == LeastWidth(sp.Rational("2.001"), 0, 0, None)
-    assert least_width(target, "1.999").lower == 0 < least_width(target, "1.999").upper
+    assert least_width(target, 2).upper == 0  # no ball tells
     assert least_width(Target([Box(end=3)]), 4).upper == 0
+
+
+def test_less_error_than_the_norm_takes_one_unit_though_no_singular_value_says_so():
+    for target, eps in ((Target([PowerLaw(omega="1/2")]), "1.9999999"), (Target([Gaussian(lag=1)]), "2")):  # 2.1
+        found = least_width(target, eps)
+        assert sp.Rational(found.achieved.lower) < sp.Rational(eps)  # sigma_2; nor does sigma_1:
+        assert float(enclosed_singular_values(target, 1)[0].lower) < 2 and found.lower == 1 <= found.upper
+
+
+def test_a_norm_known_in_balls_only_decides_what_it_can():
+    target = Target([Exponential("1", "1"), Exponential("-1", "2")])  # >= 0, int rho = 1 - 1/2; sigma_1 = 0.2
+    lower = {eps: least_width(target, eps).lower for eps in ("0.501", "0.5", "0.499")}
+    assert lower == {"0.501": 0, "0.5": 0, "0.499": 1}
+    assert least_width(target, "0.501").upper == 0 < least_width(target, "0.5").upper
 
 
 def test_a_search_may_end_without_a_network():

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from theory import dense, flow, landscape
+from theory.inverse_theorem import inverse_theorem
 from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw, t
 from theory.latex import Statement
 from theory.special import DividedMoment, ExponentialMoment
@@ -79,7 +80,7 @@ def test_a_memory_says_where_it_begins_and_ends(kernel, text):
         (4 * w * ExponentialMoment(0, 1, 2), "4(1−e−2)w"),
         (Exponential(rate=2).laplace(w, T), "1−e−T(w+2)w+2"),
         (Erlang(order=2, lag=L).laplace(w), "2e−Lw(w+1)3"),
-        (Airy(lag=L).laplace(w), "e−Lw∫0∞Ai(t)e−twdt"),
+        (Airy(lag=L).laplace(w), "e−Lw∫0∞Ai(t)e−wtdt"),
     ],
 )
 def test_moments_have_a_letter_or_are_written_out(expr, text):
@@ -116,6 +117,14 @@ def test_relations():
         "x≤1",
         "x∼1",
     ]
+
+
+def test_the_inverse_theorem_is_a_limit():
+    (statement,) = inverse_theorem().conclusions
+    assert text_of(statement) == "limt→∞eβty(k)(t)=0"
+    body = statement.left.args[0]
+    assert right_of(2 * sp.Limit(body + 1, t, sp.oo)) == "2limt→∞(eβty(k)(t)+1)"
+    assert right_of(sp.Function("y")(t).diff(t, 2)) == "y(2)(t)" != right_of(sp.Function("y")(t).diff(t))
 
 
 def test_a_flow_over_a_horizon_shows_the_horizon():

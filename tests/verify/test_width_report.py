@@ -54,6 +54,7 @@ def test_a_report_about_width_only_is_the_width_part(found, rows):
     ElementTree.fromstring(page)  # well-formed
     assert "How many hidden units a target needs" in page and "Escape times" not in page and "8 of 8 passed" in page
     assert "For an L1 error of 0.2 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
+    assert "Inverse theorem (proved)" in page and "<mo>lim</mo>" in page and "(N1)" in page
     assert "(M18)" in page and "(D5)" in page and "If ρ = (1+t)^-(1+ω), ω &gt; 0:" in page
 
 
