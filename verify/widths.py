@@ -114,8 +114,8 @@ def _measured(question: WidthQuestion, digits: int, cell: WidthCell) -> CellWidt
     """One cell. Never raises an Exception."""
     try:
         with TURN:  # threads take turns: the precision of balls is one for all of them
+            widths = width_errors(cell.target, question.widths)  # refuses a width before any work
             hankel = singular_values(cell.target, question.widths[-1] + 1, digits=digits)
-            widths = width_errors(cell.target, question.widths)
             least = tuple(least_width(cell.target, eps) for _, eps in question.eps)
     except Exception as error:
         return CellWidths(cell.parameters, cell.target, error=f"{type(error).__name__}: {error}")
