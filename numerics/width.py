@@ -4,14 +4,14 @@ r"""How many hidden units a target needs: a corridor between what is proved impo
 
 Below, the Hankel singular values in balls (numerics/hankel_bounds.py) hold for every network, real or complex, diagonal
 or dense. Above stands the best network found, its error enclosed: for a completely monotone target the L1-optimal sum
-of real exponentials, else the realisation with complex pairs. E_m falls with m, so an upper bound is one for every
-larger width, too. With no hidden unit at all the error is ||rho||_1.
+of real exponentials, for one of finite rank <= m the network that it is, else the realisation with complex pairs. E_m
+falls with m, so an upper bound is one for every larger width, too. With no hidden unit at all the error is ||rho||_1.
 
     least width for eps:   #{k: sigma_k > eps}  <=  m  <=  the first width whose error is <= eps             (WD1)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -26,6 +26,7 @@ from numerics.realisation import realised
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
 from theory.exact import Exact, positive
+from theory.finite_rank import finite_rank
 from theory.hankel import memory
 from theory.mixtures import NoMixture, completely_monotone
 from theory.pairs import modes
@@ -34,6 +35,7 @@ from theory.rnn import LinearRNN
 
 DIGITS = 4  # of singular values
 ERROR_DIGITS = 6
+SILENT, NO_OUTPUT = LinearRNN(((sp.S.Zero, sp.S.One),)), "no output"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class WidthError:
     """lower <= E_m <= upper, decimal strings in output / input, both proved.
 
     width: m. lower: a bound of sigma_{m+1}, for every network. upper: the error of `network`, of width at most m, found
-    by `method`; slowest_rate: the least real part of its rates, in 1 / time.
+    by `method`; slowest_rate: the least real part of its rates, in 1 / time, without a meaning for a network that is
+    best without any output.
     """
 
     width: int
@@ -91,12 +94,11 @@ def width_errors(target: Target, widths: Iterable[int]) -> tuple[WidthError, ...
         raise ValueError("widths must name at least one width, got none; [1, 2, 4] is a start")
     sigma = enclosed_singular_values(target, asked[-1] + 1, digits=DIGITS)
     found: list[WidthError] = []
+    kept = _silent(target)
     for width in asked:
         best = _achieved(target, width, sigma[width].lower)
-        if found and _number(found[-1].upper) < _number(best.upper):
-            kept = found[-1]
-            best = WidthError(width, best.lower, kept.upper, kept.method, kept.network, kept.slowest_rate)
-        found.append(best)
+        kept = best if _number(best.upper) <= _number(kept.upper) else replace(kept, width=width, lower=best.lower)
+        found.append(kept)
     return tuple(found)
 
 
@@ -156,10 +158,20 @@ def _is_completely_monotone(target: Target) -> bool:
 
 def _achieved(target: Target, width: int, lower: str) -> WidthError:
     """The best network known of a width."""
+    whole = finite_rank(memory(target))
+    if whole is not None and whole.rank <= width:
+        slowest = min((rate for _, rate in whole.basis), default=SILENT.rates[0])
+        network = whole.network if whole.rank else SILENT
+        return WidthError(width, lower, "0", "the target itself", network, str(sp.N(slowest, ERROR_DIGITS)))
     network, method = _network(target, width)
     error: Bounds = l1_error(target, network, digits=ERROR_DIGITS)
     slowest = min(mode.alpha for mode in modes(network))
     return WidthError(width, lower, error.upper, method, network, str(sp.N(slowest, ERROR_DIGITS)))
+
+
+def _silent(target: Target) -> WidthError:
+    """A network without output, whose error is ||rho||_1."""
+    return WidthError(0, "0", _norm(target), NO_OUTPUT, SILENT, str(sp.N(SILENT.rates[0], ERROR_DIGITS)))
 
 
 def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
@@ -171,11 +183,18 @@ def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
         return balanced_truncation(target, width), "balanced truncation"
 
 
-def _norm_is_at_most(target: Target, eps: sp.Expr) -> bool:
-    """Whether ||rho||_1 <= eps, proved."""
+def _norm(target: Target) -> str:
+    """||rho||_1, bounded from above."""
+    terms = memory(target)
     with Arb(40).working():
-        _, above = rounded_outward(absolute_integral(target.terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)
-    return bool(_number(above) <= eps)
+        return rounded_outward(absolute_integral(terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)[1] if terms else "0"
+
+
+def _norm_is_at_most(target: Target, eps: sp.Expr) -> bool:
+    """Whether ||rho||_1 <= eps, proved; decided where rho > 0 has a closed integral."""
+    if _is_completely_monotone(target):
+        return bool(sp.Add(*(term.tail(sp.S.Zero) for term in target.terms)) <= eps)
+    return _number(_norm(target)) <= eps
 
 
 def _number(decimal: str) -> sp.Rational:

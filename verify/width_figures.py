@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from numerics.width import NO_OUTPUT
 from theory.exact import exact
 from theory.kernels import PowerLaw
 from theory.problem import Target
@@ -136,7 +137,8 @@ def _rates(cells: Sequence[CellWidths]) -> Picture:
         axes = figure.subplots()
         for cell, shade, marker in _drawn(cells):
             networks = [*cell.widths, *(each.achieved for each in cell.least if each.achieved)]
-            points = sorted({(each.upper, each.slowest_rate, each.width) for each in networks if each.upper != "0"},
+            points = sorted({(each.upper, each.slowest_rate, each.width) for each in networks
+                             if each.upper != "0" and each.method != NO_OUTPUT},
                             key=lambda point: -log10(point[0]))  # fmt: skip
             axes.plot([log10(error) for error, _, _ in points], [log10(rate) for _, rate, _ in points],
                       f"{marker}-", color=shade, markersize=5, label=_name(cell))  # fmt: skip
