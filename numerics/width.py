@@ -77,7 +77,9 @@ class LeastWidth:
     achieved: WidthError | None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"eps": str(self.eps), "lower": self.lower, "upper": self.upper}
+        """As in the JSON of `memcurse width`."""
+        reason = {"reason": "no network found in the widths searched reaches eps"} if self.upper is None else {}
+        return {"eps": str(self.eps), "lower": self.lower, "upper": self.upper} | reason
 
 
 def width_errors(target: Target, widths: Iterable[int]) -> tuple[WidthError, ...]:

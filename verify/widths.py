@@ -58,7 +58,7 @@ class StudyWidths:
         return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON. least_width is an object for one eps, a list of them for several or none."""
+        """Ready for JSON. least_width is an object for one eps, a list of them for several or none; `reason` explains null."""
         cells = [self._cell(cell) for cell in self.cells]
         return {"cells": cells, "provenance": provenance(self.study.name, self.study.source, self.digits)}
 
@@ -68,6 +68,8 @@ class StudyWidths:
             "hankel": list(cell.hankel.values) if cell.hankel else [],
             "widths": [each.as_dict() for each in cell.widths],
         }
+        if None in found["hankel"]:
+            found["reason"] = "a singular value that is null is too small beside the first to be told from 0"
         if cell.error is not None:
             return found | {"least_width": None, "error": cell.error}
         eps = [text for text, _ in self.question.eps]

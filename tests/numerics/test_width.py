@@ -130,7 +130,9 @@ def test_no_error_is_larger_than_that_of_no_output():
 def test_a_search_may_end_without_a_network():
     found = least_width(Target([Box(end=2)]), "1e-2", widest=4)
     assert (found.upper, found.achieved) == (None, None) and found.lower >= 4
-    assert found.as_dict() == {"eps": "1/100", "lower": found.lower, "upper": None}
+    said = found.as_dict()
+    assert "no network found" in said.pop("reason")
+    assert said == {"eps": "1/100", "lower": found.lower, "upper": None}
 
 
 def test_the_dictionary_is_that_of_the_command_line():
