@@ -58,7 +58,7 @@ class StudyWidths:
         return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON. least_width is an object for one eps, a list of them for several or none; `reason` explains null."""
+        """Ready for JSON. least_width: an object for one eps, else a list; `reason` explains a null."""
         cells = [self._cell(cell) for cell in self.cells]
         return {"cells": cells, "provenance": provenance(self.study.name, self.study.source, self.digits)}
 
