@@ -31,6 +31,7 @@ Array = np.ndarray[Any, Any]
 BITS_PER_DIGIT = log2(10)
 ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")
 INVERSE = ("atan", "acos")
+AIRY_IS_0 = 1e3  # where Ai(x) is below 1e-9000
 TAIL, RATIOS = 3.0, 180.0  # where (A1) takes over; it begins 8 + RATIOS/z deep, measured to be enough
 
 
@@ -79,6 +80,10 @@ def reduced_moment(ratios: float, n: int, z: Any) -> Any:
     return moment / (z + tail)
 
 
+def _airy(x: Any) -> Any:
+    return scipy.special.airy(np.minimum(x, AIRY_IS_0))[0]  # SciPy has nan for it from 1e7 on
+
+
 class Float64:
     """IEEE double precision, vectorised."""
 
@@ -88,7 +93,7 @@ class Float64:
         self.functions = {name: getattr(np, name) for name in ELEMENTARY} | {"power": np.power}
         self.functions |= {"atan": np.arctan, "acos": np.arccos}
         self.functions |= {"erf": scipy.special.erf, "erfc": scipy.special.erfc, "pi": lambda: np.pi, "where": np.where}
-        self.functions |= {"gamma": scipy.special.gamma, "airyai": lambda x: scipy.special.airy(x)[0]}
+        self.functions |= {"gamma": scipy.special.gamma, "airyai": _airy}
         self.functions |= {"GaussianMoment": partial(gaussian_moment, RATIOS)}
         self.functions |= {"ExponentialMoment": float_moment, "DividedMoment": float_divided_moment}
 

@@ -37,6 +37,7 @@ from theory.problem import Target
 
 FLOAT_DIGITS = 12  # wanted, up to which float64 is tried first
 GUARD = 4  # digits beyond those wanted
+FEWEST = 6  # digits, guard included, below which no fewer are tried
 FINER = 1.2  # the second discretisation
 NOISE = 1e-13  # of sigma_1: what float64 cannot tell from 0 in a general matrix
 MOST_FLOAT, MOST_BALLS = 2600, 1500  # rows of a general matrix
@@ -135,7 +136,7 @@ def _by_cauchy(rule: cauchy.Rule, count: int, digits: int) -> tuple[Values, Valu
 
 def _general(kernels: tuple[Kernel, ...], count: int, digits: int) -> tuple[Values, Values]:
     few = min(digits, FLOAT_DIGITS) + GUARD
-    pair = _galerkin_floats(kernels, count, few, 1.0), _galerkin_floats(kernels, count, few * FINER, FINER)
+    pair = _galerkin_pair(kernels, count, few)
     if digits <= FLOAT_DIGITS and _resolved(pair, digits):
         return pair
     many = digits + GUARD
@@ -143,6 +144,16 @@ def _general(kernels: tuple[Kernel, ...], count: int, digits: int) -> tuple[Valu
         return _galerkin_balls(kernels, count, many, 1.0), _galerkin_balls(kernels, count, many, FINER)
     except nystrom.TooMany:
         return pair
+
+
+def _galerkin_pair(kernels: tuple[Kernel, ...], count: int, digits: float) -> tuple[Values, Values]:
+    """Two discretisations; for fewer digits where too many panels would be needed."""
+    try:
+        return _galerkin_floats(kernels, count, digits, 1.0), _galerkin_floats(kernels, count, digits * FINER, FINER)
+    except nystrom.TooMany:
+        if digits < FEWEST:
+            raise
+        return _galerkin_pair(kernels, count, digits / 2)
 
 
 def _galerkin_floats(kernels: tuple[Kernel, ...], count: int, digits: float, finer: float) -> Values:

@@ -25,6 +25,7 @@ from numerics.balanced import check_int
 from numerics.sign_changes import ErrorCurve, float_changes
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
+from theory.finite_rank import finite_rank
 from theory.hankel import memory
 from theory.l1 import most_sign_changes, reproduces
 from theory.mixtures import Mixture, NoMixture, mixture
@@ -58,7 +59,7 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
     """int_0^inf |rho_hat - rho| dt, which is also the operator error (M1), in output / input.
 
     target:  Target of one input, made of any kernels whose tails are known or bounded.
-    network: LinearRNN, or DenseRNN in blocks (theory/pairs.py).
+    network: LinearRNN, or DenseRNN in blocks (theory/pairs.py), or the target itself (R4).
     digits:  relative width wanted, 2 to 200; Taylor cells give at most 7.
     Returns Bounds, enclosed. Raises ValueError for bad digits, several inputs, a dense network in no blocks, a formula
     that is not integrable or not known to be; ArithmeticError where a target is too rough for balls.
@@ -71,6 +72,9 @@ def l1_error(target: Target, network: LinearRNN | DenseRNN, *, digits: int = 8) 
     memory(target)
     if any(term.input != 1 for term in target.terms):
         raise ValueError("target must be of one input, for the L1 error of one kernel; errors of the inputs add up")
+    whole = finite_rank(target.terms)
+    if whole is not None and whole.rank and network == whole.network:
+        return Bounds("0", "0", "exact", "the target itself", 0)
     try:
         kernel = mixture(target.terms)
     except NoMixture:

@@ -41,7 +41,7 @@ MISFIT = 100  # of that, how far from rho an expansion may be at samples
 FINE = 40  # samples in a unit or a decade of time
 MOST_INTERVALS = 5000
 DEPTH, MOST_ENDS = 3, 24  # of breaks that breaks make
-NARROWEST = 2.0**-40  # of the range, for a panel
+NARROWEST = 2.0**-40  # of the time in which the kernel acts, for a panel
 FARTHEST = 1e60
 TINY = 1e-13  # relative; a line this close to a corner of two panels goes through it
 
@@ -63,11 +63,12 @@ def mesh(kernels: Sequence[Kernel], digits: float, most: int) -> Mesh:
     """Panels by (Y4), for a relative error of about 10^-digits of what is cut. Raises TooMany beyond `most` panels."""
     target, T = Target(tuple(kernels)), last_time(kernels, digits)
     starts, size, samples = (sp.S.Zero, *target.breaks), _largest(kernels), _samples(kernels)
+    narrowest = NARROWEST * _acting(kernels)  # not of T: what fades like a power of t is cut very late
     pieces = tuple(target.piece(start) for start in starts)
     widths = [
         each
         for start, end, piece in zip(starts, (*starts[1:], None), pieces, strict=True)
-        for each in _widths(piece, float(start), T if end is None else float(end), samples, size)
+        for each in _widths(piece, float(start), T if end is None else float(end), samples, size, narrowest)
     ]
     ends: list[sp.Expr] = []
     marks = [*_breaks_of_vectors(target.breaks, T), sp.Rational(T)]
@@ -80,13 +81,17 @@ def mesh(kernels: Sequence[Kernel], digits: float, most: int) -> Mesh:
 
 def last_time(kernels: Sequence[Kernel], digits: float) -> float:
     """T with (int_T^inf |rho|)^2 below 10^-digits, in the units of the largest |rho|."""
-    T = max(1.0, *(2 * float(kernel.reach) for kernel in kernels), *map(float, Target(tuple(kernels)).breaks))
-    size = _largest(kernels)
+    T, size = _acting(kernels), _largest(kernels)
     while sum(_beyond(kernel, T) for kernel in kernels) > 10.0 ** (-digits / 2) * size:
         T *= 1.5
         if T > FARTHEST:
             raise TooMany(f"target must fade faster: too much of it is beyond t = {FARTHEST:g} for {digits:.0f} digits")
     return T
+
+
+def _acting(kernels: Sequence[Kernel]) -> float:
+    """About the time in which the kernels act and have not begun to fade."""
+    return max(1.0, *(2 * float(kernel.reach) for kernel in kernels), *map(float, Target(tuple(kernels)).breaks))
 
 
 def _largest(kernels: Sequence[Kernel]) -> float:
@@ -115,7 +120,9 @@ def _samples(kernels: Sequence[Kernel]) -> Array:
     return np.concatenate([centre + around for centre in centres])
 
 
-def _widths(piece: sp.Expr, left: float, right: float, samples: Array, largest: float) -> list[tuple[float, float]]:
+def _widths(
+    piece: sp.Expr, left: float, right: float, samples: Array, largest: float, narrowest: float
+) -> list[tuple[float, float]]:
     """(right end, width) of the intervals on which POINTS polynomials resolve a piece, from left to right."""
     rho, waiting = _function(piece, Float64()), [(left, right)]
     found: list[tuple[float, float]] = []
@@ -128,10 +135,10 @@ def _widths(piece: sp.Expr, left: float, right: float, samples: Array, largest: 
         low, high = waiting.pop()
         centre, half = (low + high) / 2, (high - low) / 2
         coefficients = to_coefficients @ rho(centre + half * x)
-        samples_here = samples[abs(samples - centre) <= half]
+        samples_here = samples[(low <= samples) & (samples <= high)]
         misfit = rho(samples_here) - np.polynomial.legendre.legval((samples_here - centre) / half, coefficients)
         error = max(abs(coefficients[-3:]).max(), abs(misfit).max(initial=0.0) / MISFIT)
-        if error <= RESOLVED * largest or half < NARROWEST * right:
+        if error <= RESOLVED * largest or half < narrowest:
             found.append((high, high - low))
         else:
             waiting += [(centre, high), (low, centre)]

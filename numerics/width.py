@@ -4,8 +4,9 @@ r"""How many hidden units a target needs: a corridor between what is proved impo
 
 Below, the Hankel singular values in balls (numerics/hankel_bounds.py) hold for every network, real or complex, diagonal
 or dense. Above stands the best network found, its error enclosed: for a completely monotone target the L1-optimal sum
-of real exponentials, else the realisation with complex pairs. E_m falls with m, so an upper bound is one for every
-larger width, too. With no hidden unit at all the error is ||rho||_1, so that eps < ||rho||_1 takes one at least.
+of real exponentials, for one of finite rank <= m the network that it is, else the realisation with complex pairs. E_m
+falls with m, so an upper bound is one for every larger width, too. With no hidden unit at all the error is ||rho||_1,
+so that eps < ||rho||_1 takes one at least.
 
     least width for eps:   #{k: sigma_k > eps}  <=  m  <=  the first width whose error is <= eps             (WD1)
     1 <= m  if  eps < ||rho||_1 ,   m = 0  if  eps >= ||rho||_1                                             (WD2)
@@ -28,6 +29,7 @@ from numerics.realisation import realised
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
 from theory.exact import Exact, positive
+from theory.finite_rank import finite_rank
 from theory.hankel import memory
 from theory.l1 import norm
 from theory.mixtures import NoMixture, completely_monotone
@@ -38,6 +40,7 @@ from theory.rnn import LinearRNN
 DIGITS = 4  # of singular values
 ERROR_DIGITS = 6
 REMEMBERED = 64  # networks, and lists of singular values: widths and accuracies asked of one target share them
+SILENT, NO_OUTPUT = LinearRNN(((sp.S.Zero, sp.S.One),)), "no output"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class WidthError:
     """lower <= E_m <= upper, decimal strings in output / input, both proved.
 
     width: m. lower: a bound of sigma_{m+1}, for every network. upper: the error of `network`, of width at most m, found
-    by `method`; slowest_rate: the least real part of its rates, in 1 / time.
+    by `method`; slowest_rate: the least real part of its rates, in 1 / time, without a meaning for a network that is
+    best without any output.
     """
 
     width: int
@@ -78,7 +82,9 @@ class LeastWidth:
     achieved: WidthError | None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"eps": str(self.eps), "lower": self.lower, "upper": self.upper}
+        """As in the JSON of `memcurse width`."""
+        reason = {"reason": "no network found in the widths searched reaches eps"} if self.upper is None else {}
+        return {"eps": str(self.eps), "lower": self.lower, "upper": self.upper} | reason
 
 
 def width_errors(target: Target, widths: Iterable[int]) -> tuple[WidthError, ...]:
@@ -95,11 +101,11 @@ def width_errors(target: Target, widths: Iterable[int]) -> tuple[WidthError, ...
         raise ValueError("widths must name at least one width, got none; [1, 2, 4] is a start")
     sigma = _singular_values(target, asked[-1] + 1)
     found: list[WidthError] = []
+    kept = _silent(target)
     for width in asked:
         best = _achieved(target, width)
-        if found and _number(found[-1].upper) < _number(best.upper):
-            best = found[-1]
-        found.append(replace(best, width=width, lower=sigma[width].lower))
+        kept = replace(best if _number(best.upper) <= _number(kept.upper) else kept, width=width)
+        found.append(replace(kept, lower=sigma[width].lower))
     return tuple(found)
 
 
@@ -164,10 +170,20 @@ def _singular_values(target: Target, count: int) -> tuple[Enclosed, ...]:
 @lru_cache(maxsize=REMEMBERED)
 def _achieved(target: Target, width: int) -> WidthError:
     """The best network known of a width, its lower bound the trivial one."""
+    whole = finite_rank(memory(target))
+    if whole is not None and whole.rank <= width:
+        slowest = min((rate for _, rate in whole.basis), default=SILENT.rates[0])
+        network = whole.network if whole.rank else SILENT
+        return WidthError(width, "0", "0", "the target itself", network, str(sp.N(slowest, ERROR_DIGITS)))
     network, method = _network(target, width)
     error: Bounds = l1_error(target, network, digits=ERROR_DIGITS)
     slowest = min(mode.alpha for mode in modes(network))
     return WidthError(width, "0", error.upper, method, network, str(sp.N(slowest, ERROR_DIGITS)))
+
+
+def _silent(target: Target) -> WidthError:
+    """A network without output, whose error is ||rho||_1."""
+    return WidthError(0, "0", _norm(target)[1], NO_OUTPUT, SILENT, str(sp.N(SILENT.rates[0], ERROR_DIGITS)))
 
 
 def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
@@ -179,13 +195,21 @@ def _network(target: Target, width: int) -> tuple[LinearRNN | DenseRNN, str]:
         return balanced_truncation(target, width), "balanced truncation"
 
 
+def _norm(target: Target) -> tuple[str, str]:
+    """||rho||_1, bounded from both sides."""
+    terms = memory(target)
+    if not terms:
+        return "0", "0"
+    with Arb(40).working():
+        return rounded_outward(absolute_integral(terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)
+
+
 def _needs_a_unit(target: Target, eps: sp.Expr) -> bool | None:
     """Whether ||rho||_1 > eps (WD2), proved either way; None where balls do not tell."""
     known = norm(target.terms)
     if known is not None and known.is_Rational:
         return bool(known > eps)
-    with Arb(40).working():
-        below, above = rounded_outward(absolute_integral(target.terms, (), ERROR_DIGITS), ERROR_DIGITS + 2)
+    below, above = _norm(target)
     if _number(above) <= eps:
         return False
     return True if _number(below) > eps else None

@@ -9,6 +9,10 @@ so the Hankel operator has the rank of H, all of it: H is block diagonal, each b
 diagonal, with the amplitude of the highest power there, which is not 0. Its nonzero singular values are the moduli of
 the eigenvalues of H G, or of C^T H C with G = C C^T                                                         (R3)
 
+s = 0 in (R1) gives rho as a sum of e_p, and a chain of integrators h_0' = -r h_0 + x, h_n' = h_{n-1} - r h_n the e_p:
+
+    rho = sum_p H_p0 e_p ,   h_n = t^n/n! e^{-rt} after an impulse ,   c_n = n! H_n0 for each rate           (R4)
+
 Derived here.
 """
 
@@ -17,7 +21,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from theory.dense import DenseRNN
 from theory.kernels import Erlang, Exponential, Kernel
+from theory.rnn import LinearRNN
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,22 @@ class FiniteRank:
     def rank(self) -> int:
         """How many singular values are not 0: the width of a network that is the kernel."""
         return len(self.basis)
+
+    @property
+    def network(self) -> LinearRNN | DenseRNN:
+        """The network of width `rank` >= 1 that is the kernel (R4): diagonal where no power of t occurs. Exact.
+
+        >>> finite_rank([Erlang(order=1)]).network.readout
+        (0, 1)
+        """
+        first = [p - n for p, (n, _) in enumerate(self.basis)]
+        readout = [sp.factorial(n) * self.coefficients[p, first[p]] for p, (n, _) in enumerate(self.basis)]
+        if not any(n for n, _ in self.basis):
+            return LinearRNN(tuple((c, rate) for c, (_, rate) in zip(readout, self.basis, strict=True)))
+        link = lambda p, q: -self.basis[p][1] if p == q else sp.Integer(q == p - 1 and self.basis[p][0] > 0)
+        recurrent = sp.Matrix(self.rank, self.rank, link).tolist()
+        inputs = tuple((sp.Integer(n == 0),) for n, _ in self.basis)
+        return DenseRNN(tuple(map(tuple, recurrent)), inputs, tuple(readout))
 
 
 def finite_rank(kernels: Iterable[Kernel]) -> FiniteRank | None:

@@ -66,7 +66,7 @@ class RateBound:
         smooth = sp.factorial(2 * self.alpha + 1) / sp.factorial(self.alpha) * (sp.pi / 4) ** self.alpha
         bound = self.gamma * smooth * sp.factorial(m - self.alpha) / sp.factorial(m)
         hypotheses = (
-            f"rho has {self.alpha} continuous derivatives",
+            f"rho has {self.alpha} continuous derivative{'s' * (self.alpha != 1)}",
             f"e^(beta t) y^(k) -> 0 and |e^(beta t) y^(k)| / beta^k <= gamma for k = 1 .. {self.alpha + 1}, "
             f"beta = {self.beta}, gamma = {self.gamma}",
             f"the width m is at least {self.alpha}",

@@ -19,7 +19,7 @@ from theory import landscape
 from theory.special import DividedMoment, ExponentialMoment, GaussianMoment, Moment, MomentBase, PowerMoment
 
 LETTERS: dict[type[MomentBase], str] = {GaussianMoment: "M", DividedMoment: "D", PowerMoment: "H"}
-FUNCTIONS = {"airyai": "Ai", "log": "ln", "atan": "arctan", "acos": "arccos"}
+FUNCTIONS = {"airyai": "Ai", "log": "ln", "atan": "arctan", "acos": "arccos", "gamma": "Γ"}
 FINEST_FRACTION = 10  # a fraction of that denominator or finer is a decimal, where it can be
 
 

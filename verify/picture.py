@@ -99,5 +99,5 @@ def exponent_ticks(axis: Any) -> None:
 
 def decade_ticks(axis: Any, low: float, high: float) -> None:
     """Integers n at the ticks, labelled 10^n; minor ticks would be noise over so many decades."""
-    axis.set_major_locator(MaxNLocator(nbins=min(9, max(2, ceil(high - low))), integer=True))
+    axis.set_major_locator(MaxNLocator(nbins=min(9, max(2, ceil(high - low))), integer=True, min_n_ticks=1))
     axis.set_major_formatter(FuncFormatter(lambda n, _: decade(n)))

@@ -11,7 +11,8 @@ Drawn as log10 on linear axes with decades as labels. Cells differ in shade, mar
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from math import ceil, floor
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -20,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from numerics.width import NO_OUTPUT
 from theory.exact import exact
 from theory.kernels import PowerLaw
 from theory.problem import Target
@@ -42,11 +44,12 @@ def width_pictures(found: StudyWidths) -> list[Picture]:
     cells = [cell for cell in found.cells if cell.hankel is not None]
     if not cells:
         return []
-    pictures = [_hankel(cells), _errors(cells), _rates(cells)]
-    return pictures + [each for each in (_least(found, cells),) if each is not None]
+    pictures = [_hankel(cells), _errors(cells), _rates(cells), _least(found, cells)]
+    return [each for each in pictures if each is not None]
 
 
-def _hankel(cells: Sequence[CellWidths]) -> Picture:
+def _hankel(cells: Sequence[CellWidths]) -> Picture | None:
+    """None where all singular values are 0."""
     rows: list[tuple[Any, ...]] = []
     law_drawn = False
     with style():
@@ -70,19 +73,24 @@ def _hankel(cells: Sequence[CellWidths]) -> Picture:
         axes.set_xlabel("k: a network of width m = k − 1 has at least this error")
         axes.set_ylabel("Hankel singular value σₖ")
         axes.legend(fontsize=9)
+    if not rows:
+        return None
     law_said = " Dashed: the law (M18) for power laws, conjectured and without a fit." if law_drawn else ""
     caption = f"Hankel singular values of the target, estimated to the digits two discretisations share.{law_said}"
     alt = f"Singular values against their number, falling, for {_names(cells)}."
     return Picture("width-hankel", figure, ("cell", "k", "sigma_k", "law (M18)"), tuple(rows), caption, alt)
 
 
-def _errors(cells: Sequence[CellWidths]) -> Picture:
+def _errors(cells: Sequence[CellWidths]) -> Picture | None:
+    """None where all networks are the target itself."""
     drawn = cells[:MOST_PANELS]
+    if not any(each.upper != "0" for cell in drawn for each in cell.widths):
+        return None
     rows: list[tuple[Any, ...]] = []
     with style():
         across = min(3, len(drawn))
         down = -(-len(drawn) // across)
-        size = (max(4.2, 2.9 * across), 3.9 * down)
+        size = (max(8.0, 2.9 * across), 3.9 * down)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
         lowest, highest = 0.0, 0.0
@@ -129,24 +137,28 @@ def _errors(cells: Sequence[CellWidths]) -> Picture:
     return Picture("width-error", figure, columns, tuple(rows), caption, alt)
 
 
-def _rates(cells: Sequence[CellWidths]) -> Picture:
+def _rates(cells: Sequence[CellWidths]) -> Picture | None:
+    """None where every network is the target itself or without output."""
     rows: list[tuple[Any, ...]] = []
     with style():
         figure = Figure(figsize=(8, 4.4), layout="constrained")
         axes = figure.subplots()
         for cell, shade, marker in _drawn(cells):
             networks = [*cell.widths, *(each.achieved for each in cell.least if each.achieved)]
-            points = sorted({(each.upper, each.slowest_rate, each.width) for each in networks if each.upper != "0"},
+            points = sorted({(each.upper, each.slowest_rate, each.width) for each in networks
+                             if each.upper != "0" and each.method != NO_OUTPUT},
                             key=lambda point: -log10(point[0]))  # fmt: skip
             axes.plot([log10(error) for error, _, _ in points], [log10(rate) for _, rate, _ in points],
                       f"{marker}-", color=shade, markersize=5, label=_name(cell))  # fmt: skip
             rows += [(label(cell.parameters), width, error, rate) for error, rate, width in points]
-        axes.invert_xaxis()
         _log_ticks(axes)
-        decade_ticks(axes.xaxis, *sorted(axes.get_xlim()))
+        _log_ticks(axes, "x")
+        axes.invert_xaxis()
         axes.set_xlabel("L1 error achieved (better to the right)")
         axes.set_ylabel("slowest rate of the network (1 / time)")
         axes.legend(fontsize=9)
+    if not rows:
+        return None
     caption = (
         "The slowest rate of each network against the error it achieves. A unit of rate w remembers for a time 1/w, "
         "and its rate must be held to that precision: where few units suffice, this is what long memory costs."
@@ -251,8 +263,13 @@ def _drawn(cells: Sequence[CellWidths]) -> list[tuple[CellWidths, Any, str]]:
     return list(zip(cells, _shades(len(cells)), markers, strict=False))
 
 
-def _log_ticks(axes: Axes) -> None:
-    decade_ticks(axes.yaxis, *axes.get_ylim())
+def _log_ticks(axes: Axes, name: Literal["x", "y"] = "y") -> None:
+    """Decades at the ticks; the next ones come into sight where fewer than two are."""
+    low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+    if floor(high) - ceil(low) < 1:
+        low, high = floor(low), ceil(high)
+        axes.set(**{f"{name}lim": (low, high)})
+    decade_ticks(axes.xaxis if name == "x" else axes.yaxis, low, high)
 
 
 def _name(cell: CellWidths) -> str:

@@ -1,6 +1,6 @@
 """What a study found about width, said: title and sentences of the report."""
 
-from verify.finding import plain, shown
+from verify.finding import shown
 from verify.sweep import label
 from verify.widths import CellWidths, StudyWidths
 
@@ -13,10 +13,10 @@ def title(found: StudyWidths) -> str:
 def sentences(found: StudyWidths) -> list[str]:
     """The least widths, or else the errors, of the cells; and what did not come about."""
     said = []
-    for i, (_, eps) in enumerate(found.question.eps):
+    for i, (eps, _) in enumerate(found.question.eps):
         least = "; ".join(f"{_named(cell)}{_range(cell, i)}" for cell in known(found))
         if least:
-            said.append(f"For an L1 error of {plain(eps)} a network needs so many hidden units: {least}.")
+            said.append(f"For an L1 error of {eps} a network needs so many hidden units: {least}.")
     for cell in known(found) if not said else []:
         best = cell.widths[-1]
         said.append(f"{_named(cell)}{best.width} hidden units reach {shown(best.upper, 3)}.")

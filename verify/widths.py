@@ -58,7 +58,7 @@ class StudyWidths:
         return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON. least_width is an object for one eps, a list of them for several or none."""
+        """Ready for JSON. least_width: an object for one eps, else a list; `reason` explains a null."""
         cells = [self._cell(cell) for cell in self.cells]
         return {"cells": cells, "provenance": provenance(self.study.name, self.study.source, self.digits)}
 
@@ -68,6 +68,8 @@ class StudyWidths:
             "hankel": list(cell.hankel.values) if cell.hankel else [],
             "widths": [each.as_dict() for each in cell.widths],
         }
+        if None in found["hankel"]:
+            found["reason"] = "a singular value that is null is too small beside the first to be told from 0"
         if cell.error is not None:
             return found | {"least_width": None, "error": cell.error}
         eps = [text for text, _ in self.question.eps]
@@ -114,8 +116,8 @@ def _measured(question: WidthQuestion, digits: int, cell: WidthCell) -> CellWidt
     """One cell. Never raises an Exception."""
     try:
         with TURN:  # threads take turns: the precision of balls is one for all of them
+            widths = width_errors(cell.target, question.widths)  # refuses a width before any work
             hankel = singular_values(cell.target, question.widths[-1] + 1, digits=digits)
-            widths = width_errors(cell.target, question.widths)
             least = tuple(least_width(cell.target, eps) for _, eps in question.eps)
     except Exception as error:
         return CellWidths(cell.parameters, cell.target, error=f"{type(error).__name__}: {error}")

@@ -180,3 +180,8 @@ def test_a_ball_moment_contains_the_exact_one():
     for n, ball in enumerate(balls):
         exact = GaussianMoment(n, sp.Rational(3, 7), 5, sp.Rational(1, 2))
         assert encloses(ball, exact, digits=35)
+
+
+def test_airy_fades_however_late():
+    airy = bind((s,), (sp.airyai(s),), Float64())
+    assert airy(np.array([1e2, 1e7, 1e60]))[0].tolist() == [pytest.approx(2.6344821520881845e-291), 0.0, 0.0]

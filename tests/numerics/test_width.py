@@ -4,7 +4,9 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.linalg
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from numerics.hankel_bounds import enclosed_singular_values
 from numerics.l1_enclosure import l1_error
 from numerics.width import LeastWidth, least_width, width_errors
 from strategies import RATES
-from theory.kernels import Box, Exponential, Expression, Gaussian, PowerLaw
+from theory.kernels import Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
 from theory.problem import Target
 
 REFERENCE = tomllib.loads((Path(__file__).parents[1] / "reference-values.toml").read_text())
@@ -107,10 +109,45 @@ def test_a_norm_known_in_balls_only_decides_what_it_can():
     assert least_width(target, "0.501").upper == 0 < least_width(target, "0.5").upper
 
 
+def test_at_the_norm_itself_no_unit_is_needed_and_just_below_one_is():
+    target = Target([PowerLaw(omega="1/2", amplitude="2/3"), Exponential("1", "3")])  # 4/3 + 1/3
+    assert least_width(target, "5/3").upper == 0
+    assert least_width(target, "1.66666666666666666666").upper == 1
+
+
+def test_a_network_of_finite_rank_is_the_target_itself():
+    terms = [Erlang(amplitude="-3", order=2, rate="1/2"), Exponential("2", "1/2"), Exponential("-1", "3")]
+    target = Target(terms)
+    found = least_width(target, "1e-30")
+    assert (found.lower, found.upper, found.achieved.upper) == (4, 4, "0")
+    assert found.achieved.slowest_rate == "0.500000"
+    network = found.achieved.network
+    assert l1_error(target, network).guarantee == "exact"
+    W, U, c = (np.array(each, dtype=float) for each in network.matrices)
+    for time in (0.0, 0.7, 5.0):  # (M2) by a matrix exponential
+        rho = (2 - 3 * time**2) * np.exp(-time / 2) - np.exp(-3 * time)
+        assert (c.ravel() @ scipy.linalg.expm(W * time) @ U).item() == pytest.approx(rho, rel=1e-12)
+
+
+@pytest.mark.parametrize("terms", [[Box(amplitude=0)], [Exponential(amplitude=0)], [Exponential(), Exponential("-1")]])
+def test_nothing_to_remember_takes_no_unit(terms):
+    (found,) = width_errors(Target(terms), [2])
+    assert (found.lower, found.upper) == ("0", "0")
+    assert least_width(Target(terms), "1e-9").upper == 0
+
+
+def test_no_error_is_larger_than_that_of_no_output():
+    (found,) = width_errors(Target([Gaussian(lag=10)]), [2])  # the realisation errs by more than int rho
+    assert float(found.upper) == pytest.approx(float(np.sqrt(2 * np.pi)), rel=1e-6)
+    assert found.method == "no output" and float(found.lower) > 1.8
+
+
 def test_a_search_may_end_without_a_network():
     found = least_width(Target([Box(end=2)]), "1e-2", widest=4)
     assert (found.upper, found.achieved) == (None, None) and found.lower >= 4
-    assert found.as_dict() == {"eps": "1/100", "lower": found.lower, "upper": None}
+    said = found.as_dict()
+    assert "no network found" in said.pop("reason")
+    assert said == {"eps": "1/100", "lower": found.lower, "upper": None}
 
 
 def test_the_dictionary_is_that_of_the_command_line():

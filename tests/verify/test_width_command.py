@@ -64,6 +64,13 @@ def test_the_json_has_the_names_that_were_agreed(written, tmp_path, capsys):
     assert first["least_width"] == {"eps": "1e-2", "lower": 2, "upper": 2}
 
 
+def test_null_comes_with_a_reason(written, capsys):
+    formula = '{kind = "expression", rho = "exp(-t)*cos(3*t)"}'  # of rank two
+    assert main(["width", written(f"[target]\nterms = [{formula}]\n[width]\nwidths = [2]\n"), "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    assert cell["hankel"][2] is None and "too small beside the first" in cell["reason"]
+
+
 def test_several_accuracies_are_a_list_and_none_is_an_empty_one(written, capsys):
     for eps, expected in ((["1", "1/2"], ["1", "1/2"]), ([], [])):
         line = f"eps = {json.dumps(eps)}" if eps else ""

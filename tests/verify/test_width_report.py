@@ -53,7 +53,7 @@ def test_a_report_about_width_only_is_the_width_part(found, rows):
     page = report._page(found.study, None, rows, [], width_pictures(found), None, found)
     ElementTree.fromstring(page)  # well-formed
     assert "How many hidden units a target needs" in page and "Escape times" not in page and "8 of 8 passed" in page
-    assert "For an L1 error of 0.2 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
+    assert "For an L1 error of 1/5 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
     assert "Inverse theorem (proved)" in page and "<mo>lim</mo>" in page and "(N1)" in page
     assert "(M18)" in page and "(D5)" in page and "If ρ = (1+t)^-(1+ω), ω &gt; 0:" in page
 
@@ -127,10 +127,27 @@ def test_an_exact_network_leaves_nothing_to_draw_or_to_run(tmp_path):
     path = tmp_path / "finite.toml"
     path.write_text('[target]\nterms = [{kind = "exponential"}]\n[width]\nwidths = [1, 2]\neps = ["1/3"]\n', "utf-8")
     found = measure(load(path))
-    assert [each.name for each in width_pictures(found)] == ["width-hankel", "width-error", "width-rate"]
+    assert [each.name for each in width_pictures(found)] == ["width-hankel"]
     rows = width_compare.checks(found)
     assert all(row.passed for row in rows) and not any("worst input" in row.right_name for row in rows)
     assert sentences(found)[0] == "For an L1 error of 1/3 a network needs so many hidden units: 1."
+
+
+def test_no_memory_at_all_leaves_nothing_to_draw(tmp_path):
+    path = tmp_path / "zero.toml"
+    path.write_text('[target]\nterms = [{kind = "box", amplitude = "0"}]\n[width]\nwidths = [1]\n', "utf-8")
+    found = measure(load(path))
+    assert found.cells[0].error is None and width_pictures(found) == []
+
+
+def test_ticks_are_whole_decades_in_however_small_a_range(tmp_path):
+    path = tmp_path / "narrow.toml"
+    path.write_text('[target]\nterms = [{kind = "erlang", order = 3}]\n[width]\nwidths = [1]\n', "utf-8")
+    for picture in width_pictures(measure(load(path))):
+        (axes,) = picture.figure.axes
+        low, high = axes.get_ylim()
+        assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 2
+        assert all(float(tick).is_integer() for tick in axes.get_yticks())
 
 
 def test_a_lost_worker_is_told_and_ends_nothing(tmp_path):
