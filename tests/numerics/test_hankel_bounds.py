@@ -7,6 +7,7 @@ import flint
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,6 +156,20 @@ def test_closed_bounds_are_rounded_outwards(digits):
             exact = 2 / ((2 * k - 1) * mpmath.pi)
             assert number(lower, mpmath)[0] < exact < number(upper, mpmath)[0]
             assert upper - lower < lower / 10**digits
+
+
+def test_an_amplitude_that_cancels_keeps_its_digits():
+    amplitude = sp.sqrt(10**40 + 1) - 10**20  # near 5e-21
+    (found,) = enclosed_singular_values(Box(amplitude), 1, digits=2)
+    exact = Fraction(str(sp.N(amplitude * 2 / sp.pi, 30)))
+    assert Fraction(found.lower) < exact < Fraction(found.upper) < exact * Fraction(101, 100)
+
+
+def test_atoms_that_are_one_float_count_as_one_exponential():
+    near = [PowerLaw(), Exponential(), Exponential(rate=1 + Fraction(1, 10**20))]
+    same = [PowerLaw(), Exponential("2")]
+    found, expected = (ends(enclosed_singular_values(kernels, 2, digits=4)) for kernels in (near, same))
+    assert all(a < d and c < b for (a, b), (c, d) in zip(found, expected, strict=True))
 
 
 def test_a_singular_basis_proves_no_upper_bound():

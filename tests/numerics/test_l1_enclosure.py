@@ -115,6 +115,42 @@ def test_many_digits_of_a_sum_known_in_closed_form():
     assert sp.Rational(found.upper) - sp.Rational(found.lower) < sp.Rational(1, 10**59)
 
 
+@pytest.mark.parametrize("unit", [("1", 1 + Fraction(1, 10**20)), (1 - Fraction(1, 10**20), "1")])
+def test_a_sign_that_floats_do_not_see_is_not_believed(unit):
+    """The error e^{-wt} - e^{-t} or (a - 1) e^{-t} has one sign, below what float64 resolves: the norm is 1e-20."""
+    found = l1_error(Target([Exponential()]), LinearRNN([unit]))
+    exact = 1 - Fraction(unit[0]) / Fraction(unit[1])
+    assert found.changes == 0 and Fraction(found.lower) <= exact <= Fraction(found.upper) < exact * (1 + Fraction(1, 10**7))
+
+
+def test_a_late_begin_is_not_rounded_away():
+    """10^17 + 1 is no float: with a first T before the begin, the closed tail would be that of e^{-(t-L)} at L - 1."""
+    found = l1_error(Target([Exponential(lag=10**17 + 1)]), LinearRNN([("1", "1")]), digits=5)
+    assert Fraction(found.lower) <= 2 <= Fraction(found.upper) < Fraction(2001, 1000)
+
+
+def test_what_40_digits_do_not_tell_apart_is_no_integral_of_zero():
+    sliver = Box(10**60, "1", 1 + Fraction(1, 10**50))  # of the mass 10^10
+    with pytest.raises(ArithmeticError, match="digits tell apart"):
+        l1_error(Target([Exponential(), sliver]), LinearRNN([("1", "1")]))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "norm"),
+    [
+        (Gaussian(lag="3000"), math.sqrt(2 * math.pi)),
+        (Gaussian(lag="30", width="1/100"), math.sqrt(2 * math.pi) / 100),
+        (Box(start="1000", end="1001"), 1.0),
+        (Exponential("1", "10", lag="1000"), 0.1),
+        (Gaussian(0), 0.0),
+    ],
+)
+def test_what_is_short_and_late_is_found(kernel, norm):
+    with flint.ctx.workprec(200):
+        ball = absolute_integral([kernel], (), 5)
+        assert abs(float(ball.mid()) - norm) <= float(ball.rad()) + 1e-14 and float(ball.rad()) <= 1e-5 * norm
+
+
 def test_a_wrong_count_of_sign_changes_proves_nothing(monkeypatch):
     """Balls decide: were the bound believed to be 2 lower, a missed pair could go unseen, so counts must match."""
     target, network = Target([PowerLaw()]), balanced_truncation(Target([PowerLaw()]), 2)
