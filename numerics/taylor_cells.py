@@ -238,6 +238,6 @@ def float_kernel(terms: Iterable[Term]) -> Callable[[Array], Array]:
 def rough_norm(terms: Sequence[Term]) -> float:
     """int |e|, roughly; something small where that is 0."""
     marks = {float(mark) for _, term in terms for mark in (term.support[0], term.reach)}
-    times = np.unique([SAMPLES + side for mark in marks for side in (0, mark)] + [abs(SAMPLES - mark) for mark in marks])
+    times = np.unique([SAMPLES, *(abs(SAMPLES + side) for mark in marks for side in (-mark, mark))])
     whole, each = float_kernel(terms)(times), sum(abs(float_kernel([term])(times)) for term in terms)
     return float(max(np.trapezoid(abs(whole), times), 1e-20 * np.trapezoid(each, times)))
