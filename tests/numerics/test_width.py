@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numerics.hankel_bounds import enclosed_singular_values
 from numerics.l1_enclosure import l1_error
 from numerics.width import LeastWidth, least_width, width_errors
 from strategies import RATES
@@ -71,6 +72,11 @@ def test_errors_lie_between_their_bounds_and_fall(terms, omega):
         assert all(later <= earlier for earlier, later in pairwise(values))
 
 
+def test_a_narrower_network_stands_in_for_a_worse_one():
+    one, two = width_errors(Target([Box(start=1, end=2)]), [1, 2])  # the realisation of width 2 is the worse one
+    assert two.upper == one.upper and two.network == one.network and two.width == 2
+
+
 def test_the_width_of_a_finite_sum_is_its_number_of_rates():
     target = Target([Exponential("1", "1"), Exponential("1", "2"), Exponential("1", "40"), Exponential("1", "2")])
     found = least_width(target, "1e-12")
@@ -90,6 +96,12 @@ def test_with_much_error_allowed_no_unit_is_needed():
     assert least_width(target, "2.001") == LeastWidth(sp.Rational("2.001"), 0, 0, None)
     assert least_width(target, "1.999").lower == 0 < least_width(target, "1.999").upper
     assert least_width(Target([Box(end=3)]), 4).upper == 0
+
+
+def test_a_singular_value_that_may_be_eps_proves_nothing():
+    target = Target([PowerLaw()])
+    second = enclosed_singular_values(target, 8, digits=4)[1].lower
+    assert least_width(target, second).lower == 1  # sigma_2 >= eps, perhaps equal: one unit is not excluded
 
 
 def test_a_search_may_end_without_a_network():
