@@ -101,7 +101,9 @@ def test_with_much_error_allowed_no_unit_is_needed():
 def test_a_singular_value_that_may_be_eps_proves_nothing():
     target = Target([PowerLaw()])
     second = enclosed_singular_values(target, 8, digits=4)[1].lower
-    assert least_width(target, second).lower == 1  # sigma_2 >= eps, perhaps equal: one unit is not excluded
+    found = least_width(target, second)
+    assert found.lower == 1  # sigma_2 >= eps, perhaps equal: one unit is not excluded
+    assert found.achieved.lower == enclosed_singular_values(target, 8, digits=4)[found.upper].lower  # sigma_{m+1}
 
 
 def test_a_search_may_end_without_a_network():
