@@ -216,7 +216,8 @@ def _closed(value: sp.Expr, digits: int) -> Enclosed:
         with arithmetic.working():
             ball = evaluate(value, arithmetic)
             if ball.rel_accuracy_bits() > BITS_PER_DIGIT * (digits + EXTRA + 1) or arithmetic.digits > MOST_WORKING:
-                return Enclosed(*(_written(Decimal(end)) for end in rounded_outward(ball, digits + EXTRA)))
+                lower, upper = (_written(Decimal(end)) for end in rounded_outward(ball, digits + EXTRA))
+                return Enclosed(lower, upper)
         arithmetic = Arb(2 * arithmetic.digits)  # an amplitude that cancels
 
 
