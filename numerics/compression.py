@@ -83,7 +83,7 @@ def onto_exponentials(kernels: Sequence[Kernel], logs: Sequence[float], digits: 
     arithmetic = Arb(digits + 30 + len(logs))
     while True:
         with arithmetic.working():
-            rates = arithmetic.array(math.exp(x) for x in logs)
+            rates = arithmetic.array(dict.fromkeys(math.exp(x) for x in logs))  # atoms may be one float
             value, slope = bind((s,), (R, R.diff(s)), arithmetic)(rates)
             size = len(rates)
             entries = [

@@ -27,10 +27,11 @@ import sympy as sp
 
 from numerics import cauchy
 from numerics.answer import decimal
-from numerics.arithmetic import Arb, Array
+from numerics.arithmetic import BITS_PER_DIGIT, Arb, Array
 from numerics.compiling import evaluate
 from numerics.compression import Compression, floats, greedy, leja, of_finite_rank, of_mixture, onto_exponentials
 from numerics.inertia import Pencil
+from numerics.l1_enclosure import rounded_outward
 from theory.finite_rank import finite_rank
 from theory.hankel import box_singular_value, memory
 from theory.kernels import Kernel
@@ -210,11 +211,14 @@ def _written(value: Decimal) -> str:
 
 
 def _closed(value: sp.Expr, digits: int) -> Enclosed:
-    with Arb(digits + 20).working():
-        ball = evaluate(value, Arb(digits + 20))
-    middle, slack = Fraction(decimal(ball, digits + 15)), Fraction(1, 10 ** (digits + 10))  # far more than its radius
-    lower, upper = middle * (1 - slack), middle * (1 + slack)
-    return Enclosed(_written(_rounded(lower, digits, ROUND_FLOOR)), _written(_rounded(upper, digits, ROUND_CEILING)))
+    arithmetic = Arb(digits + 20)
+    while True:
+        with arithmetic.working():
+            ball = evaluate(value, arithmetic)
+            if ball.rel_accuracy_bits() > BITS_PER_DIGIT * (digits + EXTRA + 1) or arithmetic.digits > MOST_WORKING:
+                lower, upper = (_written(Decimal(end)) for end in rounded_outward(ball, digits + EXTRA))
+                return Enclosed(lower, upper)
+        arithmetic = Arb(2 * arithmetic.digits)  # an amplitude that cancels
 
 
 def _eigenvectors(compression: Compression, count: int, digits: int) -> flint.arb_mat:

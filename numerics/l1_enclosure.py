@@ -126,7 +126,7 @@ def _ball(curve: ErrorCurve, network: LinearRNN, first: int, changes: Array, dig
     if not all(sign * value > 0 for sign, value in zip(signs, curve.error(a, w, brackets), strict=True)):
         return None
     inside = np.array([low.union(high) for low, high in zip(brackets[::2], brackets[1::2], strict=True)], dtype=object)
-    value: flint.arb = curve.norm(a, w, first, inside)
+    value: flint.arb = abs(curve.norm(a, w, first, inside))  # without a root nothing has proved the sign at first
     return value
 
 

@@ -59,9 +59,13 @@ def perturbed_error(
     moved_by = positive(beta, "beta", "for anything to be perturbed")
     for i, rate in enumerate(network.rates):
         parametrisation.check(rate, f"rate {i}")
-    if any(a != 0 and may_stop_fading(parametrisation, rate, moved_by) for a, rate in network.units):
-        return PerturbedError(moved_by, "inf", "inf", "exact")
     before = l1_error(target, network, digits=DIGITS)
+    heard = tuple((a, rate) for a, rate in network.units if a != 0)
+    if not heard:
+        return PerturbedError(moved_by, before.lower, before.upper, before.guarantee)
+    network = LinearRNN(heard)  # a unit without amplitude may do what it likes
+    if any(may_stop_fading(parametrisation, rate, moved_by) for rate in network.rates):
+        return PerturbedError(moved_by, "inf", "inf", "exact")
     arithmetic = _precise(min(map(float, network.rates)))
     with arithmetic.working():
         rates = arithmetic.array(network.rates)

@@ -45,6 +45,8 @@ FIRST, LEAST = 1e-3, 1e-30  # half widths: of the first cell, and where halving 
 GROWTH = 2.0
 MOST_CELLS = 100_000
 LATEST = 1e200  # T of (TC3)
+BEYOND = 1 + 1e-9  # the first T beside the reach of all terms, which a float may round down
+INSIDE = 1 - 1e-7  # where a cut of (TC2) is looked for: the cell itself ends at 1 - 2e-8
 SAMPLES = np.concatenate([[0.0], np.geomspace(1e-8, 1e40, 6000)])  # for the size of the norm
 
 
@@ -85,7 +87,9 @@ def absolute_integral(plus: Sequence[Kernel], minus: Sequence[Kernel], digits: i
 
     Enclosed. Raises ValueError where no bound of a term's tail is known, ArithmeticError where halving does not end.
     """
-    terms = [*((1, term) for term in plus), *((-1, term) for term in minus)]
+    terms = [(1, term) for term in plus if term.shape(t) != 0] + [(-1, term) for term in minus if term.shape(t) != 0]
+    if not terms:
+        return flint.arb(0)
     arithmetic = Series(DIGITS)
     allowed = rough_norm(terms) / 10**digits
     edges = sorted({sp.Integer(0), *(edge for _, term in terms for edge in term.support if edge.is_finite)})
@@ -95,7 +99,8 @@ def absolute_integral(plus: Sequence[Kernel], minus: Sequence[Kernel], digits: i
             cells.integrate(_error(terms, begin, arithmetic), *(evaluate(each, arithmetic) for each in (begin, end)))
         error, tails = _error(terms, edges[-1], arithmetic), [(side, tail_bound(term)) for side, term in terms]
         lower = evaluate(edges[-1], arithmetic)
-        upper = max(float(edges[-1]), *(float(term.reach) for _, term in terms)) + 1.0
+        latest = max(edges[-1], *(term.reach for _, term in terms))
+        upper = float(latest) * BEYOND + 1.0
         while upper < LATEST:
             cells.integrate(error, lower, flint.arb(upper))
             rest = _beyond(tails, upper)
@@ -121,6 +126,10 @@ class _Cells:
 
     def integrate(self, error: Callable[[Any], Any], lower: flint.arb, upper: flint.arb) -> None:
         """Add int |e| from lower to upper, where e is analytic."""
+        if not lower < upper:
+            raise ArithmeticError(
+                f"terms must begin and end at times that {DIGITS} digits tell apart, and two are {lower} and {upper}"
+            )
         while lower < upper:
             self.count += 1
             if self.count > MOST_CELLS or self.half < LEAST:
@@ -180,8 +189,8 @@ def _coefficients(error: Callable[[Any], Any], at: flint.arb) -> list[flint.arb]
 
 
 def _root(p: list[float]) -> float:
-    """The zero of a polynomial that is monotone in [-1, 1], by bisection; an end where there is none."""
-    low, high = -1.0, 1.0
+    """The zero of a polynomial that is monotone in [-1, 1], by bisection; about an end, inside, where there is none."""
+    low, high = -INSIDE, INSIDE
     value = lambda x: reduce(lambda total, each: total * x + each, reversed(p))
     rising = value(high) > value(low)
     for _ in range(54):
@@ -230,5 +239,7 @@ def float_kernel(terms: Iterable[Term]) -> Callable[[Array], Array]:
 
 def rough_norm(terms: Sequence[Term]) -> float:
     """int |e|, roughly; something small where that is 0."""
-    whole, each = float_kernel(terms)(SAMPLES), sum(abs(float_kernel([term])(SAMPLES)) for term in terms)
-    return float(max(np.trapezoid(abs(whole), SAMPLES), 1e-20 * np.trapezoid(each, SAMPLES)))
+    marks = {float(mark) for _, term in terms for mark in (term.support[0], term.reach)}
+    times = np.unique([SAMPLES, *(abs(SAMPLES + side) for mark in marks for side in (-mark, mark))])
+    whole, each = float_kernel(terms)(times), sum(abs(float_kernel([term])(times)) for term in terms)
+    return float(max(np.trapezoid(abs(whole), times), 1e-20 * np.trapezoid(each, times)))

@@ -9,6 +9,7 @@ The worst input of size 1 is x(T - t) = sign e(t), for which the last output is 
 runs (verify/network.py) knows no formula; what the target alone remembers beyond T is added (`Kernel.tail`).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -102,7 +103,10 @@ def _precision(cell: CellWidths) -> Check:
 
 def _corridor(widths: tuple[WidthError, ...]) -> Check:
     """The narrowest place between the proved lower bound and the error achieved."""
-    ratio = lambda each: Fraction(each.lower) / Fraction(each.upper) if Fraction(each.upper) else Fraction(each.lower)
+    def ratio(each: WidthError) -> Fraction | float:
+        lower, upper = Fraction(each.lower), Fraction(each.upper)
+        return lower / upper if upper else (math.inf if lower else 0.0)
+
     worst = max(widths, key=ratio)
     apart = ratio(worst)
     return Check(

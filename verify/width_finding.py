@@ -1,5 +1,7 @@
 """What a study found about width, said: title and sentences of the report."""
 
+from decimal import ROUND_CEILING
+
 from verify.finding import shown
 from verify.sweep import label
 from verify.widths import CellWidths, StudyWidths
@@ -19,7 +21,7 @@ def sentences(found: StudyWidths) -> list[str]:
             said.append(f"For an L1 error of {eps} a network needs so many hidden units: {least}.")
     for cell in known(found) if not said else []:
         best = cell.widths[-1]
-        said.append(f"{_named(cell)}{best.width} hidden units reach {shown(best.upper, 3)}.")
+        said.append(f"{_named(cell)}{best.width} hidden units reach {shown(best.upper, 3, ROUND_CEILING)}.")
     if known(found):
         said.append("Fewer are impossible and as many are enough, both proved; what is between is open.")
     failed = [label(cell.parameters) for cell in found.cells if cell.error]

@@ -7,16 +7,18 @@ import flint
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerics import compression
 from numerics.compression import greedy, leja, onto_exponentials
 from numerics.hankel import singular_values
-from numerics.hankel_bounds import enclosed_singular_values
+from numerics.hankel_bounds import _enclosed, enclosed_singular_values
 from numerics.inertia import Pencil, positive_pivots
 from oracles import double_exponential, hankel_on_a_grid, uniform
 from strategies import AMPLITUDES, RATES
+from theory.finite_rank import finite_rank
 from theory.kernels import Airy, Box, Erlang, Exponential, Gaussian, PowerLaw
 from theory.mixtures import mixture
 from tolerances import number
@@ -66,6 +68,7 @@ INDEFINITE = {
     "signs": ([PowerLaw(), Gaussian("-1", lag=3)], None, None),
     "jump": (Exponential(lag=1), None, None),
     "airy": (Airy(shift=2), None, None),
+    "difference": ([PowerLaw(omega=2), Exponential("-1/2", 3)], None, None),  # a mixture, but not a positive one
 }
 
 
@@ -91,6 +94,34 @@ def test_tiny_ones_keep_their_digits():
     # of e^{-t} + .. + e^{-12 t} the last is 1e-18 of the first; float64 vectors do not see it
     for lower, upper in ends(enclosed_singular_values([Exponential(rate=k) for k in range(1, 13)], 12, digits=6)):
         assert 0 < lower < upper < lower * (1 + Fraction(1, 10**5))
+
+
+def test_the_last_of_thirty_is_found_far_below_float64():
+    found = enclosed_singular_values([Exponential(rate=k) for k in range(1, 31)], 30, digits=2)
+    lower, upper = ends(found)[-1]
+    assert 0 < lower < upper < lower * Fraction(11, 10) and upper < Fraction(1, 10**40)
+
+
+def test_equal_ones_are_enclosed_too():
+    # w e^{-wt} has the one value 1/2, and terms so far apart do not touch: no few of the twelve are the largest
+    kernels = [Exponential(10 ** (4 * k), 10 ** (4 * k)) for k in range(12)]
+    (first, _) = enclosed_singular_values(kernels, 2, digits=3)
+    assert Fraction(1, 2) < Fraction(first.upper) < Fraction(6, 10)
+
+
+def test_entries_have_the_digits_asked_however_near_the_rates():
+    kernels = [Exponential(rate=1 + Fraction(k, 10**4)) for k in range(5)]
+    logs = [1e-6 * k for k in range(8)]
+    for matrix in (compression.of_finite_rank(finite_rank(kernels), 4).matrix, onto_exponentials(kernels, logs, 4)):
+        assert max(float(each.rad()) for each in matrix.entries()) < 1e-3
+
+
+def test_greedy_leaves_what_it_was_asked_to_leave():
+    for kernels in ([PowerLaw(omega="1/2")], [PowerLaw(), Exponential("2", "1/3")]):
+        mixed = mixture(kernels)
+        asked = [10.0 ** (-2 - k / 5) for k in range(8)]
+        left = [float(compression.of_mixture(kernels, mixed, rest, 30).rest) / rest for rest in asked]
+        assert 0.6 < max(left) < 1.3  # the last exponential takes away a part of it
 
 
 def test_a_compression_only_loses_and_its_trace_says_how_much(monkeypatch):
@@ -157,11 +188,50 @@ def test_closed_bounds_are_rounded_outwards(digits):
             assert upper - lower < lower / 10**digits
 
 
+def test_an_amplitude_that_cancels_keeps_its_digits():
+    amplitude = sp.sqrt(10**40 + 1) - 10**20  # near 5e-21
+    (found,) = enclosed_singular_values(Box(amplitude), 1, digits=2)
+    exact = Fraction(str(sp.N(amplitude * 2 / sp.pi, 30)))
+    assert Fraction(found.lower) < exact < Fraction(found.upper) < exact * Fraction(101, 100)
+
+
+def test_atoms_that_are_one_float_count_as_one_exponential():
+    near = [PowerLaw(), Exponential(), Exponential(rate=1 + Fraction(1, 10**20))]
+    same = [PowerLaw(), Exponential("2")]
+    found, expected = (ends(enclosed_singular_values(kernels, 2, digits=4)) for kernels in (near, same))
+    assert all(a < d and c < b for (a, b), (c, d) in zip(found, expected, strict=True))
+
+
 def test_a_singular_basis_proves_no_upper_bound():
     # both columns are the eigenvector of 1e-3: the eigenvalue 1 does not show
     with flint.ctx.workprec(100):
         pencil = Pencil(balls(np.diag([1.0, 1e-3])), balls(np.array([[0.0, 0.0], [1.0, 1.0]])), 2)
         assert not pencil.at_most(1, flint.arb(0.5)) and not pencil.at_least(1, flint.arb(0.5))
+
+
+def test_a_basis_that_is_not_orthonormal_is_no_harm():
+    with flint.ctx.workprec(100):
+        short = Pencil(balls(np.diag([1.0, 0.5])), balls(np.diag([1.0, 0.1])), 1)  # N_22 is 1/100
+        assert not short.at_most(2, flint.arb(0.2)) and short.at_most(2, flint.arb(0.6))
+        # M is diagonal here, and only N couples: the block alone would have the eigenvalue 1 below 0.82
+        skew = Pencil(balls(np.diag([1.0, 0.1])), balls(np.array([[1.0, -0.05], [0.5, 1.0]])), 1)
+        assert not skew.at_most(1, flint.arb(0.9)) and skew.at_most(1, flint.arb(1.5))
+
+
+def test_the_radius_of_what_couples_counts():
+    with flint.ctx.workprec(100):
+        matrix = flint.arb_mat([[flint.arb(1), flint.arb(0.3, 0.1)], [flint.arb(0.3, 0.1), flint.arb(0.1)]])
+        pencil = Pencil(matrix, balls(np.eye(2)), 1)
+        assert not pencil.at_most(1, flint.arb(1.05)) and pencil.at_most(1, flint.arb(1.3))  # 1.0379 to 1.1521
+
+
+def test_what_is_left_of_the_operator_is_added_to_what_is_proved():
+    # the basis is turned: the largest eigenvalue 1 looks like 0.9, and with 1/2 left sigma may be 3/2
+    turn = np.array([[np.sqrt(8.0), -1.0], [1.0, np.sqrt(8.0)]]) / 3
+    with flint.ctx.workprec(100):
+        found = _enclosed(Pencil(balls(np.diag([1.0, 0.1])), balls(turn), 2), 1, flint.arb(0.5), 3)
+    assert found.upper is None or float(found.upper) >= 1.5
+    assert float(found.lower) <= 1
 
 
 def test_what_couples_the_blocks_counts():

@@ -14,13 +14,16 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 import numerics.l1_enclosure as module
+from numerics.arithmetic import Arb, Float64
 from numerics.balanced import balanced_truncation
 from numerics.l1_enclosure import l1_error, rounded_outward
-from numerics.taylor_cells import absolute_integral
+from numerics.sign_changes import ErrorCurve, float_changes
+from numerics.taylor_cells import Series, _beyond, _cell, absolute_integral, tail_bound
 from oracles import raw_terms, raw_units, rho, support
 from strategies import AMPLITUDES, NETWORKS, RATES
 from theory.dense import DenseRNN
 from theory.kernels import Airy, Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
+from theory.mixtures import mixture
 from theory.pairs import Mode, kernels, of_modes
 from theory.problem import Target
 from theory.rnn import LinearRNN
@@ -115,6 +118,42 @@ def test_many_digits_of_a_sum_known_in_closed_form():
     assert sp.Rational(found.upper) - sp.Rational(found.lower) < sp.Rational(1, 10**59)
 
 
+@pytest.mark.parametrize("unit", [("1", 1 + Fraction(1, 10**20)), (1 - Fraction(1, 10**20), "1")])
+def test_a_sign_that_floats_do_not_see_is_not_believed(unit):
+    """The error e^{-wt} - e^{-t} or (a - 1) e^{-t} has one sign, below what float64 resolves: the norm is 1e-20."""
+    found = l1_error(Target([Exponential()]), LinearRNN([unit]))
+    exact = 1 - Fraction(unit[0]) / Fraction(unit[1])
+    assert found.changes == 0 and Fraction(found.lower) <= exact <= Fraction(found.upper) < 2 * exact
+
+
+def test_a_late_begin_is_not_rounded_away():
+    """10^17 + 1 is no float: with a first T before the begin, the closed tail would be that of e^{-(t-L)} at L - 1."""
+    found = l1_error(Target([Exponential(lag=10**17 + 1)]), LinearRNN([("1", "1")]), digits=5)
+    assert Fraction(found.lower) <= 2 <= Fraction(found.upper) < Fraction(2001, 1000)
+
+
+def test_what_40_digits_do_not_tell_apart_is_no_integral_of_zero():
+    sliver = Box(10**60, "1", 1 + Fraction(1, 10**50))  # of the mass 10^10
+    with pytest.raises(ArithmeticError, match="digits tell apart"):
+        l1_error(Target([Exponential(), sliver]), LinearRNN([("1", "1")]))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "norm"),
+    [
+        (Gaussian(lag="3000"), math.sqrt(2 * math.pi)),
+        (Gaussian(lag="30", width="1/100"), math.sqrt(2 * math.pi) / 100),
+        (Box(start="1000", end="1001"), 1.0),
+        (Exponential("1", "10", lag="1000"), 0.1),
+        (Gaussian(0), 0.0),
+    ],
+)
+def test_what_is_short_and_late_is_found(kernel, norm):
+    with flint.ctx.workprec(200):
+        ball = absolute_integral([kernel], (), 5)
+        assert abs(float(ball.mid()) - norm) <= float(ball.rad()) + 1e-14 and float(ball.rad()) <= 1e-5 * norm
+
+
 def test_a_wrong_count_of_sign_changes_proves_nothing(monkeypatch):
     """Balls decide: were the bound believed to be 2 lower, a missed pair could go unseen, so counts must match."""
     target, network = Target([PowerLaw()]), balanced_truncation(Target([PowerLaw()]), 2)
@@ -127,6 +166,67 @@ def test_a_wrong_count_of_sign_changes_proves_nothing(monkeypatch):
         module, "float_changes", lambda *given: (float_changes(*given)[0], float_changes(*given)[1][:2])
     )
     assert l1_error(target, network).method == "Taylor cells"  # and so are two changes too few
+    monkeypatch.setattr(
+        module, "float_changes", lambda *given: (float_changes(*given)[0], float_changes(*given)[1][[0, 1, 0, 3]])
+    )
+    assert l1_error(target, network).method == "Taylor cells"  # and one that is counted twice, its signs all right
+
+
+def test_wide_brackets_make_a_wide_ball():
+    kernel, network = mixture([PowerLaw()]), balanced_truncation(Target([PowerLaw()]), 2)
+    found = l1_error(Target([PowerLaw()]), network, digits=20)
+    with Arb(60).working():
+        a, w = (np.array([float(x) for x in each]) for each in (network.amplitudes, network.rates))
+        first, changes = float_changes(ErrorCurve(kernel, Float64()), a, w)
+        ball = module._ball(ErrorCurve(kernel, Arb(60)), network, first, changes, 2)  # of a per cent
+        assert ball.contains(flint.arb(found.lower).union(flint.arb(found.upper)))
+
+
+def test_a_change_at_once_is_seen():
+    found = l1_error(Target([Exponential()]), LinearRNN([(1 + Fraction(1, 10**7), "2")]))  # near t = 1e-7
+    assert found.changes == 1
+
+
+def of_cell(error, lower, upper, allowed):
+    """The ball of one Taylor cell."""
+    with Series(40).working():
+        return _cell(error, flint.arb(lower), flint.arb(upper), flint.arb(allowed))
+
+
+def test_what_a_polynomial_leaves_out_is_in_the_ball_of_its_cell():
+    # 300 + cos 1000 t over 12 e-folds of its phase: the sixteenth term is a tenth of the oscillation
+    exact = 300 * 0.012 + (math.sin(12) - math.sin(0)) / 1000
+    ball = of_cell(lambda t: 300 + (1000 * t).cos(), 0, 0.012, 1)
+    assert abs(float(ball.mid()) - exact) <= float(ball.rad()) < 0.01
+
+
+@pytest.mark.parametrize("root", ["0.3", "1.9999999999", "2e-10"])
+def test_a_root_near_the_end_of_a_cell(root):
+    root = flint.arb(root)
+    ball = of_cell(lambda t: t - root, 0, 2, "1e-20")
+    with flint.ctx.workprec(300):
+        assert ball.contains((root**2 + (2 - root) ** 2) / 2) and float(ball.rad()) < 1e-13
+
+
+def test_two_roots_in_a_cell_are_not_overlooked():
+    # 0.9 x^2 + x + 1/4, x = t - 1: positive at both ends of [0, 2] and negative between its roots
+    assert of_cell(lambda t: flint.arb("0.9") * (t - 1) ** 2 + (t - 1) + flint.arb("0.25"), 0, 2, "1e-20") is None
+
+
+def test_what_lies_beyond_may_add_or_cancel():
+    known, unknown = lambda T: (flint.arb(1), 1), tail_bound(Expression("exp(-t)*cos(t)"))
+    with flint.ctx.workprec(100):
+        bound, sign = unknown(2.0)
+        assert sign == 0 and 0.05 < float(bound) < 0.5  # int_2^inf e^{-t} |cos t| is 0.09
+        together = _beyond([(-1, known), (1, unknown)], 2.0)
+        assert together.contains(1 + bound.mid()) and together.contains(1 - bound.mid())
+        assert float(_beyond([(-1, known), (1, lambda T: (flint.arb(0.25), 1))], 2.0).lower()) == pytest.approx(0.75)
+
+
+def test_a_far_end_is_that_of_the_ball():
+    with flint.ctx.workprec(100):
+        below, above = map(float, rounded_outward(flint.arb(2, 0.5), 4))
+    assert below <= 1.5 and above >= 2.5
 
 
 def test_the_target_itself_has_no_error():

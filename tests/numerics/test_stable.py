@@ -2,13 +2,14 @@
 
 import math
 
+import flint
 import numpy as np
 import pytest
 import sympy as sp
 
 from numerics.l1_enclosure import l1_error
 from numerics.l1_refined import l1_refined
-from numerics.stable import limit_error, perturbed_error
+from numerics.stable import _inside, limit_error, perturbed_error
 from theory.kernels import Exponential, Gaussian, PowerLaw
 from theory.mixtures import NoMixture
 from theory.parametrisation import IDENTITY, Exp, InverseSquare, Softplus
@@ -57,6 +58,19 @@ def test_a_rate_that_may_reach_zero_loses_everything():
     found = perturbed_error(POWER, network, network.rates[0])
     assert (found.lower, found.upper, found.guarantee) == ("inf", "inf", "exact")
     assert perturbed_error(POWER, network, network.rates[0], Exp()).upper != "inf"
+
+
+def test_a_unit_without_amplitude_changes_nothing():
+    found = perturbed_error(POWER, LinearRNN([("1", "1"), ("0", "1/10"), ("0", "1/2")]), "1/2")
+    assert found == perturbed_error(POWER, LinearRNN([("1", "1")]), "1/2")
+    alone = perturbed_error(POWER, LinearRNN([("0", "1/2")]), "1/2")
+    assert sp.Rational(alone.lower) <= 1 <= sp.Rational(alone.upper) < sp.Rational("1.001")  # ||rho||
+
+
+def test_a_moved_rate_stays_within_beta():
+    with flint.ctx.workprec(200):
+        assert sp.Rational(1, 3) < _inside(flint.arb(3), sp.Rational(1, 2)) < sp.Rational(1, 2)
+        assert sp.Rational(1, 2) < _inside(flint.arb(1) / 3, sp.Rational(1, 2)) < 3
 
 
 @pytest.mark.parametrize("parametrisation", EVERY[1:], ids=lambda each: each.name)

@@ -74,6 +74,11 @@ def test_errors_lie_between_their_bounds_and_fall(terms, omega):
         assert all(later <= earlier for earlier, later in pairwise(values))
 
 
+def test_a_narrower_network_stands_in_for_a_worse_one():
+    one, two = width_errors(Target([Box(start=1, end=2)]), [1, 2])  # the realisation of width 2 is the worse one
+    assert two.upper == one.upper and two.network == one.network and two.width == 2
+
+
 def test_the_width_of_a_finite_sum_is_its_number_of_rates():
     target = Target([Exponential("1", "1"), Exponential("1", "2"), Exponential("1", "40"), Exponential("1", "2")])
     found = least_width(target, "1e-12")
@@ -140,6 +145,14 @@ def test_no_error_is_larger_than_that_of_no_output():
     (found,) = width_errors(Target([Gaussian(lag=10)]), [2])  # the realisation errs by more than int rho
     assert float(found.upper) == pytest.approx(float(np.sqrt(2 * np.pi)), rel=1e-6)
     assert found.method == "no output" and float(found.lower) > 1.8
+
+
+def test_a_singular_value_that_may_be_eps_proves_nothing():
+    target = Target([PowerLaw()])
+    second = enclosed_singular_values(target, 8, digits=4)[1].lower
+    found = least_width(target, second)
+    assert found.lower == 1  # sigma_2 >= eps, perhaps equal: one unit is not excluded
+    assert found.achieved.lower == enclosed_singular_values(target, 8, digits=4)[found.upper].lower  # sigma_{m+1}
 
 
 def test_a_search_may_end_without_a_network():

@@ -47,6 +47,11 @@ def test_the_coefficients_give_the_kernel_back(terms):
     assert found.rank == 0 or found.coefficients.det() != 0
 
 
+def test_what_cancels_has_no_rank():
+    terms = [Erlang(order=1, rate=2), Erlang(-1, order=1, rate=2), Exponential(rate=3)]
+    assert finite_rank(terms).basis == ((0, 3),)
+
+
 def test_the_gram_matrix_is_that_of_the_functions():
     found = finite_rank([Erlang(order=1, rate=2), Exponential()])
     functions = [time**n * sp.exp(-r * time) for n, r in found.basis]

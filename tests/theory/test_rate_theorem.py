@@ -1,6 +1,6 @@
 """The rate theorem: gamma against a fine grid of its definition, the bound above every singular value, no rate."""
 
-from math import inf
+from math import exp, inf
 
 import mpmath
 import numpy as np
@@ -122,3 +122,11 @@ def test_the_theorems_show_themselves():
     assert align(found.statements()).startswith(r"E_{m} &\le \frac{6 \pi \left(m - 1\right)!}{m!} \tag{M11}")
     converse = inverse_theorem()
     assert len(converse.hypotheses) == 3 and r"\lim_{t \to \infty}" in converse._repr_latex_()
+
+
+def test_a_supremum_inside_counts():
+    # of e^{9t/10} t e^{-t} and of its neighbour (1-t), both largest far from t = 0: by a scan of the definition
+    found = float(rate_bound(Erlang(order=1), 1, "9/10").gamma)
+    scan = [0.001 * k for k in range(60_000)]
+    largest = max(max(t * exp(-0.1 * t) / 0.9, abs(1 - t) * exp(-0.1 * t) / 0.81) for t in scan)
+    assert largest > 4 and largest <= found * (1 + 1e-12) and found < largest * (1 + 1e-6)

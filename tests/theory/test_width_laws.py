@@ -110,3 +110,12 @@ def test_bad_numbers():
         bump_width(3, 10)
     with pytest.raises(TypeError, match="must be exact"):
         source_width(0.1, 1)
+
+
+def test_the_law_of_the_coefficients_is_met_by_the_least_of_them():
+    (law,) = next(each for each in theorems() if each.name == "coefficients at a margin").conclusions
+    right = law.right.subs({width_laws.omega: sp.Rational(1, 2), width_laws.mu: 3})
+    (C,) = right.free_symbols - {law.left}
+    at = sp.Rational(1, 5)
+    least = least_coefficients_at_margin(at, "1/2", 3)
+    assert sp.simplify(right.subs({C: least, law.left: at}) - at) == 0

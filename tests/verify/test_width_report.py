@@ -93,6 +93,19 @@ def test_the_finding_says_what_failed(found):
     assert broken.shortcomings == ("omega = 1 failed: ValueError: no",)
 
 
+def test_an_error_achieved_is_said_no_smaller_than_it_is(found):
+    best = replace(found.cells[0].widths[-1], upper="0.0123401")
+    cell = replace(found.cells[0], widths=(best,), least=())
+    said = sentences(replace(found, cells=(cell,), question=replace(found.question, eps=())))
+    assert said[0] == "omega = 1: 3 hidden units reach 0.0124."
+
+
+def test_a_bound_above_an_error_of_zero_fails(found):
+    cell = replace(found.cells[0], widths=(replace(found.cells[0].widths[-1], lower="0.1", upper="0"),))
+    corridor = next(row for row in width_compare.checks(replace(found, cells=(cell,))) if "bound" in row.left_name)
+    assert not corridor.passed
+
+
 def test_everything_is_computed_twice(rows):
     assert len(rows) == 8 and all(row.passed for row in rows)
     assert sum("worst input" in row.right_name for row in rows) == 2
