@@ -36,6 +36,7 @@ NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+MOST_STAGES = 40
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
 
@@ -48,7 +49,7 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
     decades = max(0.0, float(tau.log()) / log(10))
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
-    stages = stages or round(10 + 0.4 * (goal + decades))
+    stages = stages or min(round(12 + 0.65 * (goal + decades)), MOST_STAGES)
     flow = GradientFlow(problem, working)
     twin = GradientFlow(problem, Float64()) if fits_float64(problem) else None
     integrator = _Controlled(flow, stages, goal, tau, twin)

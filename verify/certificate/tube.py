@@ -10,7 +10,7 @@ by y' - p' = int_0^1 f'(p + theta (y - p)) dtheta (y - p) - (p' - f(p)): balls a
 Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f| on the polydisc (V22) around the image
 of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
 
-Logarithmic norm. -Hess J likewise, at POINTS points; the coefficients are rotated by Q before absolute values are taken,
+Logarithmic norm. -Hess J likewise, at enough points; the coefficients are rotated by Q before absolute values are taken,
 C_k -> Q^T C_k Q with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along
 complex lines through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
 
@@ -27,7 +27,7 @@ Loss. For |v| <= eps <= eta, by Taylor's formula,  |J(p + v) - J(p)| <= |grad J(
 """
 
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, log, log10
 from typing import Any
 
 import flint
@@ -43,7 +43,8 @@ from verify.certificate.logarithmic_norm import largest_eigenvalue, largest_row,
 from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
-POINTS, PIECES = 16, 8  # of the Hessian, and of the parts on which its eigenvalues are bounded
+PIECES = 8  # parts on which the eigenvalues of the Hessian are bounded
+RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
 MOST_POINTS = 512
@@ -139,14 +140,15 @@ class Tubes:
             reaches = np.stack([chebyshev.reach(coefficients, rho), around + near])
             wide, close = self.majorant.hessian(coefficients[0], reaches)
             hessian = largest_row(close)
-        H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, POINTS))[1]
+        size = 4 * ceil((2 + RESOLVED / log10(float(rho))) / 4)  # few sizes, whose tables are kept
+        H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, size))[1]
         C = chebyshev.coefficients(H)
         Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
         delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
         turned = _objects(each for Ck in C for each in (R.transpose() * ball_matrix(Ck) * R).entries())
-        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, POINTS)) * sizes).entries()
+        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, size)) * sizes).entries()
         width = Q.shape[1]
-        parts = chebyshev.on_pieces(turned.reshape(POINTS, width * width), PIECES)
+        parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
         hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
         if not all(each.is_finite() for hull in hulls for each in hull.ravel()):
             raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
