@@ -1,1 +1,1 @@
-"""Certified escape times: intervals proved to contain them, from data that another process can prove again."""
+"""Certificates: proofs, in ball arithmetic, that an escape time lies in an interval; the integrators are not trusted."""
