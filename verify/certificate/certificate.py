@@ -19,6 +19,7 @@ from numerics.answer import check_count
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS, escape_time
 from numerics.run import Outcome
 from numerics.slow_rate import NoSlowRate
+from theory.dense import DenseProblem
 from theory.problem import Problem
 from verify.certificate.checking import Conclusion, Data, prove
 from verify.certificate.dyadic import digits_of
@@ -45,7 +46,7 @@ class Certificate:
     data: what is recorded, ready for JSON, for a file. seconds: recording and proving.
     """
 
-    problem: Problem = field(repr=False)
+    problem: Problem | DenseProblem = field(repr=False)
     outcome: str
     reason: str
     asked: int
@@ -77,14 +78,14 @@ class Certificate:
 
     def filed(self, parameters: dict[str, str]) -> Filed:
         """For a file; ValueError where nothing is proved."""
-        if self.recipe is None or self.guarantee is None:
+        if self.recipe is None or isinstance(self.problem, DenseProblem):
             raise ValueError(f"a certificate must prove something to be filed, and this is {self.outcome}")
         claim = Claim(self.outcome, self.lower, self.upper)
         return Filed(parameters, self.problem, self.recipe, claim, self.data)
 
 
 def certify(
-    problem: Problem,
+    problem: Problem | DenseProblem,
     digits: int = 20,
     *,
     recipe: Recipe | None = None,
@@ -108,7 +109,7 @@ def certify(
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the digits of tau to be certified")
     if recipe is not None and recipe not in RECIPES:
         raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}; None has it chosen")
-    if not isinstance(problem, Problem):
+    if isinstance(problem, DenseProblem):
         return Certificate(problem, NOT_CERTIFIED, "no recipe is for the flow of a dense network", digits)
     began = time.perf_counter()
     try:
@@ -179,7 +180,7 @@ def _escaped(problem: Problem, digits: int, recipe: str, tell: Progress) -> Cert
 
 def _settled(problem: Problem, digits: int, tell: Progress) -> Certificate:
     """By a minimum. Raises NotProved."""
-    from verify.certificate.recording_minimum import record
+    from verify.certificate.recording_stationary import record
 
     tell("minimum: recording")
     data = record(problem).as_dict()

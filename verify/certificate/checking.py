@@ -68,7 +68,18 @@ def prove(problem: Problem, recipe: str, data: Data) -> Conclusion:
     return PROVERS[recipe](problem, data)
 
 
-PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {}
+def _unreachable(problem: Problem, data: Data) -> Conclusion:
+    """drop >= J(0), exactly or in balls: nothing is recorded."""
+    from numerics.unreachable import unreachable
+
+    if data:
+        raise ValueError(f"a drop out of reach needs no data, got {', '.join(data)}")
+    if not unreachable(problem):
+        raise NotProved("the drop is not proved to be at least the loss at the start")
+    return Conclusion("unreachable")
+
+
+PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable}
 
 
 @dataclass(frozen=True)
