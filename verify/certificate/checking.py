@@ -17,6 +17,7 @@ from typing import Any
 
 import flint
 
+from numerics.unreachable import unreachable
 from theory.problem import Problem
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
@@ -70,8 +71,6 @@ def prove(problem: Problem, recipe: str, data: Data) -> Conclusion:
 
 def _unreachable(problem: Problem, data: Data) -> Conclusion:
     """drop >= J(0), exactly or in balls: nothing is recorded."""
-    from numerics.unreachable import unreachable
-
     if data:
         raise ValueError(f"a drop out of reach needs no data, got {', '.join(data)}")
     if not unreachable(problem):
