@@ -19,9 +19,10 @@ import flint
 
 from numerics.unreachable import unreachable
 from theory.problem import Problem
+from verify.certificate import in_time
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
-from verify.certificate.proved import NotProved
+from verify.certificate.proved import NotProved, Proved
 
 SHOWN = 30  # digits at most of an interval that is only told
 Data = dict[str, Any]
@@ -44,10 +45,11 @@ class Conclusion:
         """The claim with tau to so many digits, or as many as are proved, rounded outwards."""
         if self.lower is None or self.upper is None:
             return Claim(self.outcome)
-        shown = outwards(self.lower, self.upper, digits + 2)  # two units of the last place may be lost by rounding
-        if (reached := digits_of(*shown)) < digits:
-            shown = outwards(self.lower, self.upper, reached + 2)
-        return Claim(self.outcome, *shown)
+        for extra in (1, 2):  # a unit or two of the last place is lost by rounding
+            shown = outwards(self.lower, self.upper, digits + extra)
+            if (reached := digits_of(*shown)) >= digits:
+                return Claim(self.outcome, *shown)
+        return Claim(self.outcome, *outwards(self.lower, self.upper, reached + 2))
 
     def proves(self, claim: Claim) -> bool:
         """Whether the claim stands (V90)."""
@@ -78,7 +80,16 @@ def _unreachable(problem: Problem, data: Data) -> Conclusion:
     return Conclusion("unreachable")
 
 
-PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable}
+def _in_time(problem: Problem, data: Data) -> Conclusion:
+    return _escaped(in_time.prove(problem, in_time.Recorded.from_dict(data)))
+
+
+def _escaped(found: Proved) -> Conclusion:
+    (passage,) = found.passages
+    return Conclusion("escaped", *passage, found.digits)
+
+
+PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable, "time": _in_time}
 
 
 @dataclass(frozen=True)

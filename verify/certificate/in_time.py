@@ -17,6 +17,7 @@ that subspace, and the logarithmic norm is taken there.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import flint
 import numpy as np
@@ -27,6 +28,7 @@ from numerics.compiling import evaluate
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import chebyshev
+from verify.certificate.dyadic import array, texts
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.tube import Tube, Tubes, norm
 
@@ -48,6 +50,20 @@ class Recorded:
     durations: Array
     values: Array
     digits: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: dyadics as text."""
+        return {name: texts(getattr(self, name)) for name in ("nodes", "durations", "values")} | {"digits": self.digits}
+
+    @classmethod
+    def from_dict(cls, written: dict[str, Any]) -> "Recorded":
+        """Back from `as_dict`; ValueError for anything else."""
+        if set(written) != {"nodes", "durations", "values", "digits"} or type(written["digits"]) is not int:
+            raise ValueError("a recorded trajectory must have nodes, durations, values and digits, and nothing else")
+        s, n = len(written["nodes"]) - 1, len(written["durations"])
+        width = len(written["values"][0])
+        nodes, durations = array(written["nodes"], (s + 1,), "nodes"), array(written["durations"], (n,), "durations")
+        return cls(nodes, durations, array(written["values"], (n * s + 1, width), "values"), written["digits"])
 
     def pieces(self) -> Iterator[tuple[flint.arb, Array]]:
         """Duration and values of each piece."""
