@@ -5,12 +5,12 @@ For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run. The tail of a step's Legendre series is about d h in size, relative to the largest
-component; that sets the integrator's tolerance, anew at each step. Radau nodes serve as they are: at its stages a
-collocation polynomial has no defect.
+with tau known from a cheap run. The integrator controls its steps by this, looking for d at a few points between its
+stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
+component that lies off the slow manifold by an error counts h times its rate.
 """
 
-from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil, log
 
 import flint
@@ -24,12 +24,15 @@ from numerics.integrator import Integrator, Step
 from numerics.landscape import Landscape
 from numerics.run import Outcome
 from theory.problem import Problem
+from verify.certificate import chebyshev
 from verify.certificate.in_time import Recorded
 from verify.certificate.proved import NotProved
 
 MARGIN = 2.0
 LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
 GUARD = 12  # working digits beyond those that (V7) resolves
+NEWTON = 0.01  # of the allowed defect that Newton's method may leave
+LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
@@ -47,15 +50,15 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
     stages = stages or round(10 + 0.4 * (goal + decades))
     flow = GradientFlow(problem, working)
     twin = GradientFlow(problem, Float64()) if fits_float64(problem) else None
-    integrator = Integrator(flow, stages, 1.0, 1.0, twin, flow.copies)
+    integrator = _Controlled(flow, stages, goal, tau, twin)
     with working.working(), Float64().working():
-        target = flow.landscape.start_gain if span else evaluate(problem.drop, working)
+        target = evaluate(problem.drop, working) * BEYOND
         y, t, steps = flow.landscape.start, flint.arb(0), list[Step]()
-        size = max(abs(flow.rhs(y)))
-        for step in _controlled(integrator, y, size, goal, tau):
+        for step in integrator.steps(y, FIRST):
             steps.append(step)
             t = (t + step.h).mid()
-            if (t >= tau) if span else flow.landscape.drop(step.after) > target * BEYOND:
+            integrator.left = max(tau - t, flint.arb(0))
+            if (t >= tau) if span else flow.landscape.drop(step.after) > target:
                 break
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
         values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
@@ -77,18 +80,35 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
     return tau, max(digits - lost + MARGIN, LEAST_GOAL)
 
 
-def _controlled(integrator: Integrator, y: Array, size: flint.arb, goal: float, tau: flint.arb) -> Iterator[Step]:
-    """Steps whose defects keep to (V7); size: of the displacement, to begin with."""
-    t = flint.arb(0)
+class _Controlled(Integrator):
+    """An integrator whose error estimate is (V7): d h in units of what is allowed, d looked for at a few points.
 
-    def control() -> None:
-        allowed = 1 / (100 * (2 + max(tau - t, flint.arb(0))) * size)
-        integrator.tolerance = float(allowed) * 10**-goal
-        integrator.accuracy = integrator.tolerance / 100
+    left: time until the escape, to be kept up.
+    """
 
-    control()
-    for step in integrator.steps(y, FIRST):
-        yield step
-        t = (t + step.h).mid()
-        size = max(*abs(step.after), *abs(step.stages).max(axis=0))
-        control()
+    def __init__(self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None) -> None:
+        super().__init__(flow, stages, 1.0, 1.0, twin, flow.copies)
+        self.goal, self.left, self.flow = goal, left, flow
+        with flow.arithmetic.working():
+            nodes = 2 * self.method.nodes - 1
+            here = _objects(((nodes[i] + nodes[i + 1]) / 2).mid() for i in np.linspace(0, stages - 1, LOOKS).astype(int))
+            whole = np.array(chebyshev.through(nodes).tolist())
+            values = chebyshev.basis(here, stages) @ whole
+            slopes = chebyshev.basis(here, stages - 1) @ chebyshev.derivative(whole)
+            self._looks = [flow.arithmetic.linear(flow.arithmetic.midpoint(each[:, 1:])) for each in (values, slopes)]
+
+    def step(self, y: Array, h: flint.arb, guess: Array) -> Step:
+        """As every step, with another error."""
+        allowed = flint.arb(10) ** flint.arb(-self.goal) / (100 * (2 + self.left))
+        self.accuracy = NEWTON * float(allowed / self._scale(y, h, guess))
+        step = super().step(y, h, guess)
+        values, slopes = (look(step.stages) for look in self._looks)
+        defect = 2 * slopes / h - self.flow.rhs(y + values)
+        largest = max((each * each).sum() for each in defect).sqrt()
+        return replace(step, error=float(largest * h / allowed))
+
+    def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
+        """What a relative error of the displacement is multiplied with in d h."""
+        size = self._lift(np.maximum(abs(y), abs(guess).max(axis=0)))
+        hessian = self.flow.rhs_and_jacobian(y)[1]
+        return max(*size, *(abs(hessian) @ size * h))
