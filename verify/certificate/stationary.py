@@ -72,7 +72,7 @@ class Trap:
         return {"centre": texts(self.centre), "radius": text(self.radius), "digits": self.digits}
 
     @classmethod
-    def from_dict(cls, written: dict[str, Any]) -> "Trap":
+    def from_dict(cls, written: Any) -> "Trap":
         """Back from `as_dict`; ValueError for anything else."""
         if not isinstance(written, dict) or set(written) != {each.name for each in fields(cls)}:
             raise ValueError("a recorded trap must have centre, radius and digits, and nothing else")
@@ -153,7 +153,7 @@ class Recorded:
         return {"trap": self.trap.as_dict(), "path": self.path and self.path.as_dict()}
 
     @classmethod
-    def from_dict(cls, written: dict[str, Any]) -> "Recorded":
+    def from_dict(cls, written: Any) -> "Recorded":
         """Back from `as_dict`; ValueError for anything else."""
         if not isinstance(written, dict) or set(written) != {"trap", "path"}:
             raise ValueError("the record of a minimum must have trap and path, and nothing else")
