@@ -18,10 +18,9 @@ from typing import Any, Literal
 from numerics.answer import check_count
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
 from numerics.run import Outcome
-from numerics.slow_rate import NoSlowRate
 from theory.dense import DenseProblem
 from theory.problem import Problem
-from verify.certificate import recording_slow, recording_stationary, recording_time
+from verify.certificate import recording_stationary, recording_time
 from verify.certificate.checking import Conclusion, Data, prove
 from verify.certificate.dyadic import digits_of
 from verify.certificate.file import Claim, Filed
@@ -29,7 +28,7 @@ from verify.certificate.proved import NotProved
 from verify.deadline import TimeIsUp, deadline
 
 Recipe = Literal["time", "slow-rate"]
-RECIPES: tuple[Recipe, ...] = ("slow-rate", "time")
+RECORDERS: dict[str, Callable[[Problem, int], Any]] = {"time": recording_time.record}
 NOT_CERTIFIED = "not certified"
 EXTRA = 2  # digits asked of a recorder beyond those wanted
 ATTEMPTS = 3  # at a proof, with more digits each time
@@ -108,8 +107,8 @@ def certify(
     '15.025899775'
     """
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the digits of tau to be certified")
-    if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}; None has it chosen")
+    if recipe is not None and recipe not in RECORDERS:
+        raise ValueError(f"recipe must be one of {', '.join(RECORDERS)} or None, got {recipe!r}; None has it chosen")
     if isinstance(problem, DenseProblem):
         return Certificate(problem, NOT_CERTIFIED, "no recipe is for the flow of a dense network", digits)
     began = time.perf_counter()
@@ -124,13 +123,13 @@ def certify(
 def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progress) -> Certificate:
     """The first recipe that goes through, in the order of the module; else why none does."""
     refused = list[str]()
-    for word in ("unreachable", *(RECIPES if recipe is None else (recipe,)), "minimum"):
+    for word in ("unreachable", *(RECORDERS if recipe is None else (recipe,)), "minimum"):
         try:
-            found = _escaped(problem, digits, word, tell) if word in RECIPES else _ended(problem, digits, word, tell)
+            found = _escaped(problem, digits, word, tell) if word in RECORDERS else _ended(problem, digits, word, tell)
             return replace(found, why="; ".join(refused))
-        except (NotProved, NoSlowRate) as reason:
+        except Exception as reason:  # whatever a recorder raises, it is the next one's turn
             if word != "unreachable":
-                refused.append(f"{word}: {reason}")
+                refused.append(f"{word}: {str(reason) or type(reason).__name__}")
     return Certificate(problem, NOT_CERTIFIED, "; ".join(refused), digits)
 
 
@@ -145,12 +144,11 @@ def _ended(problem: Problem, digits: int, recipe: str, tell: Progress) -> Certif
 
 
 def _escaped(problem: Problem, digits: int, recipe: str, tell: Progress) -> Certificate:
-    """By one of RECIPES. Raises NotProved, or NoSlowRate."""
-    record = recording_time.record if recipe == "time" else recording_slow.record
+    """By one of RECORDERS. Raises NotProved."""
     asked, best, reason = digits + EXTRA, None, NotProved("nothing was tried")
     for _ in range(ATTEMPTS):
         tell(f"{recipe}: recording {asked} digits")
-        data = record(problem, asked).as_dict()
+        data = RECORDERS[recipe](problem, asked).as_dict()
         tell(f"{recipe}: proving")
         try:
             found = _proved(problem, recipe, data, digits)

@@ -19,7 +19,7 @@ import flint
 
 from numerics.unreachable import unreachable
 from theory.problem import Problem
-from verify.certificate import in_time
+from verify.certificate import in_time, stationary
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
 from verify.certificate.proved import NotProved, Proved
@@ -89,7 +89,16 @@ def _escaped(found: Proved) -> Conclusion:
     return Conclusion("escaped", *passage, found.digits)
 
 
-PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable, "time": _in_time}
+def _minimum(problem: Problem, data: Data) -> Conclusion:
+    found = stationary.prove(problem, stationary.Recorded.from_dict(data))
+    return Conclusion("stationary", digits=found.digits, also={"limit": found.as_dict()})
+
+
+PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
+    "unreachable": _unreachable,
+    "time": _in_time,
+    "minimum": _minimum,
+}
 
 
 @dataclass(frozen=True)
