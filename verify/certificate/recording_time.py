@@ -27,6 +27,7 @@ from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.in_time import Recorded
 from verify.certificate.proved import NotProved
+from verify.certificate.tube import norm
 
 MARGIN = 2.0
 LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
@@ -104,7 +105,7 @@ class _Controlled(Integrator):
         step = super().step(y, h, guess)
         values, slopes = (look(step.stages) for look in self._looks)
         defect = 2 * slopes / h - self.flow.rhs(y + values)
-        largest = max((each * each).sum() for each in defect).sqrt()
+        largest = max(map(norm, defect))
         return replace(step, error=float(largest * h / allowed))
 
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
