@@ -104,7 +104,7 @@ class _Controlled(Integrator):
         step = super().step(y, h, guess)
         values, slopes = (look(step.stages) for look in self._looks)
         defect = 2 * slopes / h - self.flow.rhs(y + values)
-        largest = max((each * each).sum() for each in defect).sqrt()
+        largest = max((each * each).sum().abs_upper() for each in defect).sqrt()
         return replace(step, error=float(largest * h / allowed))
 
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
