@@ -2,15 +2,15 @@ r"""Looking for a minimum, a trap about it and a way into it, for stationary.py 
 
 The centre is a zero of grad phi by Newton's method. The edge of a trap lies by E = (1 - kappa) r^2/2 above it (V62);
 kappa grows like r, and E is largest where kappa = 2/3. Where the start is not in that trap, recipe 1 is asked for a
-trajectory down to E/8 above the minimum, which is low enough for (V63).
+trajectory to where numerics/stationary.py has seen the flow caught, by a trap of its own.
 """
 
 import math
-from dataclasses import replace
 
 import flint
 import sympy as sp
 
+from numerics.answer import log10
 from numerics.arithmetic import Arb, Array
 from numerics.escape import EscapeTime, escape_time
 from numerics.run import Outcome
@@ -24,8 +24,8 @@ NEWTON_STEPS = 20
 BEST = 2 / 3  # kappa
 SMALL = flint.arb(2) ** -30  # a radius at which kappa is proportional to it
 SHRINK = 0.9
-ESTIMATE_DIGITS, ENTRY_DIGITS = 10, 8  # of where the flow ends, and of the trajectory into the trap
-MARGIN = 8  # E over the height at which the trajectory may end
+ESTIMATE_DIGITS = 10  # of where the flow ends
+MARGIN = 4  # digits of E that the trajectory's end is to have
 
 
 def record(
@@ -47,7 +47,7 @@ def record(
         raise NotProved(f"no minimum short of the drop is in sight: {found.reason}")
     ends = zip(map(sp.Rational, found.end.amplitudes), map(sp.Rational, found.end.rates), strict=True)
     trap = trap_about(problem, tuple(ends), digits)
-    return Recorded(trap, recording_time.record(replace(problem, drop=_entry(problem, trap)), ENTRY_DIGITS))
+    return Recorded(trap, recording_time.record(problem, _digits_inside(problem, trap), span=found.end.tau))
 
 
 def trap_about(problem: Problem, units: tuple[tuple[sp.Expr, sp.Expr], ...], digits: int) -> Trap:
@@ -81,15 +81,11 @@ def _zero_of_gradient(phi: Distinct, y: Array) -> Array:
     raise NotProved("Newton's method does not find a minimum next to where the flow seems to end")
 
 
-def _entry(problem: Problem, trap: Trap) -> sp.Rational:
-    """By how much the loss has fallen when the flow is deep enough in the trap, an exact number."""
+def _digits_inside(problem: Problem, trap: Trap) -> int:
+    """Absolute digits of a state that tell J there from J on the edge, by far."""
     arithmetic = Arb(trap.digits)
     with arithmetic.working():
         phi = Distinct(problem, arithmetic)
         Q, _ = directions(phi, trap.centre)
         E = (1 - contraction(phi, trap.centre, trap.radius, Q)) * trap.radius**2 / 2
-        fallen = (phi.landscape.drop(phi.state(trap.centre)) - E / MARGIN).mid()
-    if not fallen > 0:
-        raise NotProved("the start is no higher than the trap, and not in it")
-    mantissa, exponent = fallen.man_exp()
-    return sp.Rational(int(mantissa)) * sp.Integer(2) ** int(exponent)
+        return math.ceil(-log10(E)) + MARGIN
