@@ -157,7 +157,7 @@ def test_what_was_tampered_with_is_refused(tampered, change):
     assert not verdict.accepted and not verdict.bad and verdict.reason
 
 
-@pytest.mark.parametrize("power", [-140, -120, -100, -80, -60, -40])
+@pytest.mark.parametrize("power", [-140, -70, -50, -40, -30, -20])
 def test_a_little_noise_widens_what_is_provable(tampered, power):
     """Whatever is then proved still contains the truth; and it is accepted only inside the claim."""
     document, path = tampered(at("data", "values", 57, 1, change=bits(power)))
@@ -165,7 +165,8 @@ def test_a_little_noise_widens_what_is_provable(tampered, power):
     if verdict.provable:
         assert Decimal(verdict.provable.lower) <= truth <= Decimal(verdict.provable.upper)
     assert not verdict.accepted or Decimal(document["claim"]["lower"]) <= truth <= Decimal(document["claim"]["upper"])
-    assert verdict.accepted is (power < -80)
+    assert verdict.accepted or power > -60
+    assert not verdict.accepted or power < -30
 
 
 def test_a_wider_claim_stands(tampered):
@@ -278,8 +279,8 @@ def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     (row,) = [each for each in printed["checks"] if each["right_name"] == "enclosed, from below"]
     assert row["passed"] and row["right"] == cell["lower"]
     page = (out / "index.html").read_text("utf-8")
-    assert "Certified escape times" in page and "15.02589977590[" in page
-    assert not any("certificate-" in each.name for each in tmp_path.rglob("*.json"))
+    assert "Certified escape times" in page and "15.0258997759[0, 1]" in page
+    assert check(out / "certificate-001.json").accepted
 
 
 def test_a_falsified_estimate_fails_loudly(made, tmp_path, capsys, monkeypatch):
