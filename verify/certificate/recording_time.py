@@ -5,7 +5,7 @@ For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run. The integrator controls its steps by this, looking for d at a few points between its
+with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The integrator controls its steps by this, looking for d at a few points between its
 stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
 component that lies off the slow manifold by an error counts h times its rate.
 """
@@ -58,7 +58,7 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
         for step in integrator.steps(y, FIRST):
             steps.append(step)
             t = (t + step.h).mid()
-            integrator.left = max(tau - t, flint.arb(0))
+            integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
             if (t >= tau) if span else flow.landscape.drop(step.after) > target:
                 break
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
@@ -79,6 +79,13 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
     return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+
+
+def _time_left(flow: GradientFlow, y: Array) -> flint.arb:
+    """1/mu with mu the growth of f along the flow, f . f' f / |f|^2: on a plateau about the time left; else 0."""
+    f, jacobian = flow.rhs_and_jacobian(y)
+    growth = f @ jacobian @ f
+    return ((f @ f) / growth).mid() if growth > 0 else flint.arb(0)
 
 
 class _Controlled(Integrator):
