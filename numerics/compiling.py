@@ -135,7 +135,7 @@ def _moment(function: sp.Function, arithmetic: Arithmetic) -> Callable[[int, Any
         parameters = [evaluate(each, arithmetic) for each in function.args[2:]]
         return lambda n, s: direct(n, s, *parameters)
     density, lower, upper = function.integrand
-    return rule(density, lower, upper, arithmetic)
+    return arithmetic.functions.get("rule", rule)(density, lower, upper, arithmetic)
 
 
 def _divides(expr: sp.Expr) -> bool:
