@@ -1,0 +1,133 @@
+"""Proving a claim from what was recorded, and checking a file: trusted, like the provers it asks, and all there is.
+
+A recipe is a word, and a prover in a module of its own. This module and the provers import no integrator; what it did
+is data to them (docs/proof.md). A proof gives an outcome, and of an escape two exact numbers that enclose tau. A claim
+stands if and only if
+
+    the outcomes are the same, and lower_claimed <= lower_proved, upper_proved <= upper_claimed                 (V90)
+
+compared exactly: the claim then holds a proved enclosure, so it encloses tau itself.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flint
+
+from theory.problem import Problem
+from verify.certificate.dyadic import digits_of, inside, outwards
+from verify.certificate.file import BadFile, Claim, read
+from verify.certificate.proved import NotProved
+
+SHOWN = 30  # digits at most of an interval that is only told
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a proof gives. lower, upper: exact, of an escape. digits: working digits, 0 where none were needed.
+
+    also: what else is proved, ready for JSON.
+    """
+
+    outcome: str
+    lower: flint.arb | None = None
+    upper: flint.arb | None = None
+    digits: int = 0
+    also: dict[str, Any] | None = None
+
+    def claim(self, digits: int) -> Claim:
+        """The claim with tau to so many digits, or as many as are proved, rounded outwards."""
+        if self.lower is None or self.upper is None:
+            return Claim(self.outcome)
+        shown = outwards(self.lower, self.upper, digits + 2)  # two units of the last place may be lost by rounding
+        if (reached := digits_of(*shown)) < digits:
+            shown = outwards(self.lower, self.upper, reached + 2)
+        return Claim(self.outcome, *shown)
+
+    def proves(self, claim: Claim) -> bool:
+        """Whether the claim stands (V90)."""
+        if claim.outcome != self.outcome:
+            return False
+        if self.lower is None or self.upper is None:
+            return claim.lower is None and claim.upper is None
+        ends = claim.lower, claim.upper
+        return None not in ends and inside(self.lower, self.upper, ends)  # type: ignore[arg-type]
+
+
+def prove(problem: Problem, recipe: str, data: Data) -> Conclusion:
+    """What the data prove of the problem by this recipe.
+
+    Raises NotProved where they do not, ValueError where they are no data of this recipe.
+    """
+    if recipe not in PROVERS:
+        raise ValueError(f"recipe: must be one of {', '.join(PROVERS)}, got {recipe!r}")
+    return PROVERS[recipe](problem, data)
+
+
+def _unreachable(problem: Problem, data: Data) -> Conclusion:
+    """drop >= J(0), exactly or in balls: nothing is recorded."""
+    from numerics.unreachable import unreachable
+
+    if data:
+        raise ValueError(f"a drop out of reach needs no data, got {', '.join(data)}")
+    if not unreachable(problem):
+        raise NotProved("the drop is not proved to be at least the loss at the start")
+    return Conclusion("unreachable")
+
+
+PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a file. claim: of the file, None where there is none. provable: what its data prove, or None.
+
+    bad: whether it is no certificate at all. reason: why it was not accepted, or what was proved.
+    """
+
+    file: str
+    accepted: bool
+    reason: str
+    parameters: dict[str, str] | None = None
+    recipe: str | None = None
+    claim: Claim | None = None
+    provable: Claim | None = None
+    seconds: float = 0.0
+    bad: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = {name: value for name, value in vars(self).items() if name != "bad"}
+        return found | {name: claim and vars(claim) for name in ("claim", "provable") for claim in [found[name]]}
+
+
+def check(path: Path) -> Verdict:
+    """Prove a file's claim again, from its data alone. Never raises an Exception."""
+    began = time.perf_counter()
+    try:
+        filed = read(path)
+    except BadFile as error:
+        return Verdict(str(path), False, str(error), bad=True)
+    known = {"parameters": filed.parameters, "recipe": filed.recipe, "claim": filed.claim}
+
+    def verdict(accepted: bool, reason: str, provable: Claim | None = None, bad: bool = False) -> Verdict:
+        seconds = time.perf_counter() - began
+        return Verdict(str(path), accepted, reason, **known, provable=provable, seconds=seconds, bad=bad)  # type: ignore[arg-type]
+
+    try:
+        found = prove(filed.problem, filed.recipe, filed.data)
+        accepted, provable = found.proves(filed.claim), found.claim(SHOWN)
+    except NotProved as error:
+        return verdict(False, f"its data do not prove it: {error}")
+    except ValueError as error:
+        return verdict(False, f"{path}: data: {error}", bad=True)
+    except Exception as error:  # data that break a proof off prove nothing
+        return verdict(False, f"its data do not prove it: {type(error).__name__}: {error}")
+    if accepted:
+        return verdict(True, "proved again, from its data alone", provable)
+    proved = f"[{provable.lower}, {provable.upper}]" if provable.lower else provable.outcome
+    return verdict(False, f"its data prove {proved}, and that is not what it claims", provable)
