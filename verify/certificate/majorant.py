@@ -65,7 +65,7 @@ class Discs(Arb):
 
     def _gaussian(self, _: Any, n: Any, s: Any, lag: Any, width: Any) -> Any:
         """The moment by (V25); its closed form over a wide ball goes unused."""
-        order = int(flint.acb(n).real.unique_fmpz())
+        order = round(float(flint.acb(n).real))
         return _enclosing(_real_gaussian(order, self.digits))(order, s, lag, width)
 
 

@@ -1,0 +1,114 @@
+r"""A trajectory for recipe "time", by the time integrator: not trusted, only good.
+
+The proof adds the defects d of the pieces, each amplified by what is left of the plateau, which is about the time left.
+For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may be left at the escape, so a piece may have
+
+    d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
+
+with tau known from a cheap run. The integrator controls its steps by this, looking for d at a few points between its
+stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
+component that lies off the slow manifold by an error counts h times its rate.
+"""
+
+from dataclasses import replace
+from math import ceil, log
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Array, Float64, _objects
+from numerics.compiling import evaluate
+from numerics.escape import escape_time
+from numerics.flow import GradientFlow, fits_float64
+from numerics.integrator import Integrator, Step
+from numerics.landscape import Landscape
+from numerics.run import Outcome
+from theory.problem import Problem
+from verify.certificate import chebyshev
+from verify.certificate.in_time import Recorded
+from verify.certificate.proved import NotProved
+
+MARGIN = 2.0
+LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+GUARD = 12  # working digits beyond those that (V7) resolves
+NEWTON = 0.01  # of the allowed defect that Newton's method may leave
+LOOKS = 7  # points at which the defect is looked for
+FIRST = 0.01  # step size to try
+BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+ESTIMATE = 8  # digits of the escape time that the steps are controlled with
+
+
+def record(problem: Problem, digits: int, *, span: str | None = None, stages: int | None = None) -> Recorded:
+    """A trajectory from the start past the escape that should carry `digits` certified digits of tau. Guarantee: none.
+
+    span: decimal, a time to end at instead, where the state is to have `digits` absolute digits. stages: of the steps.
+    Raises NotProved where the flow is not seen to escape, or the integrator gives up.
+    """
+    tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
+    decades = max(0.0, float(tau.log()) / log(10))
+    working = Arb(ceil(goal + 1.5 * decades + GUARD))
+    stages = stages or round(10 + 0.4 * (goal + decades))
+    flow = GradientFlow(problem, working)
+    twin = GradientFlow(problem, Float64()) if fits_float64(problem) else None
+    integrator = _Controlled(flow, stages, goal, tau, twin)
+    with working.working(), Float64().working():
+        target = evaluate(problem.drop, working) * BEYOND
+        y, t, steps = flow.landscape.start, flint.arb(0), list[Step]()
+        for step in integrator.steps(y, FIRST):
+            steps.append(step)
+            t = (t + step.h).mid()
+            integrator.left = max(tau - t, flint.arb(0))
+            if (t >= tau) if span else flow.landscape.drop(step.after) > target:
+                break
+        nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
+        values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
+        exact = _objects(each.mid() for each in values.ravel()).reshape(values.shape)
+    return Recorded(nodes, _objects(flint.arb(step.h).mid() for step in steps), exact, working.digits)
+
+
+def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
+    """An estimate of tau, and the goal of (V7)."""
+    estimate = escape_time(problem, digits=ESTIMATE)
+    if estimate.outcome is not Outcome.escaped or estimate.end is None:
+        raise NotProved(f"no escape to certify: {estimate.reason}")
+    landscape = Landscape(problem, Arb(30))
+    with landscape.arithmetic.working():
+        units = _objects(map(flint.arb, (*estimate.end.amplitudes, *estimate.end.rates)))
+        f = landscape.gradient(units - np.concatenate((landscape.fitted_a, landscape.fitted_w)))
+        tau = flint.arb(estimate.end.tau)
+        lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
+    return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+
+
+class _Controlled(Integrator):
+    """An integrator whose error estimate is (V7): d h in units of what is allowed, d looked for at a few points.
+
+    left: time until the escape, to be kept up.
+    """
+
+    def __init__(self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None) -> None:
+        super().__init__(flow, stages, 1.0, 1.0, twin, flow.copies)
+        self.goal, self.left, self.flow = goal, left, flow
+        with flow.arithmetic.working():
+            nodes = 2 * self.method.nodes - 1
+            here = _objects(((nodes[i] + nodes[i + 1]) / 2).mid() for i in np.linspace(0, stages - 1, LOOKS).astype(int))
+            whole = np.array(chebyshev.through(nodes).tolist())
+            values = chebyshev.basis(here, stages) @ whole
+            slopes = chebyshev.basis(here, stages - 1) @ chebyshev.derivative(whole)
+            self._looks = [flow.arithmetic.linear(flow.arithmetic.midpoint(each[:, 1:])) for each in (values, slopes)]
+
+    def step(self, y: Array, h: flint.arb, guess: Array) -> Step:
+        """As every step, with another error."""
+        allowed = flint.arb(10) ** flint.arb(-self.goal) / (100 * (2 + self.left))
+        self.accuracy = NEWTON * float(allowed / self._scale(y, h, guess))
+        step = super().step(y, h, guess)
+        values, slopes = (look(step.stages) for look in self._looks)
+        defect = 2 * slopes / h - self.flow.rhs(y + values)
+        largest = max((each * each).sum() for each in defect).sqrt()
+        return replace(step, error=float(largest * h / allowed))
+
+    def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
+        """What a relative error of the displacement is multiplied with in d h."""
+        size = self._lift(np.maximum(abs(y), abs(guess).max(axis=0)))
+        hessian = self.flow.rhs_and_jacobian(y)[1]
+        return max(*size, *(abs(hessian) @ size * h))

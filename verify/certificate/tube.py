@@ -1,0 +1,174 @@
+r"""A tube around one piece of a recorded polynomial in which the gradient flow provably stays.
+
+y' = f(y) = -grad J(y), p a polynomial on a piece t0 <= t <= t0 + h, x = 2(t - t0)/h - 1 in [-1, 1]. The logarithmic norm
+of f' = -Hess J in the Euclidean norm is its largest eigenvalue, so while |y - p| <= r
+
+    D+ |y - p| <= mu |y - p| + d ,   d >= |p' - f(p)| ,   mu >= lambda_max(-Hess J)  within r of p            (V1)
+
+by y' - p' = int_0^1 f'(p + theta (y - p)) dtheta (y - p) - (p' - f(p)): balls are convex.
+
+Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f| on the polydisc (V22) around the image
+of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
+
+Logarithmic norm. -Hess J likewise, at POINTS points; the coefficients are rotated by Q before absolute values are taken,
+C_k -> Q^T C_k Q with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along
+complex lines through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
+
+    |Hess J(p + v) - Hess J(p)| <= (2 M / eta) |v| ,   mu = lambda_max(-Hess J(p)) + (2 M / eta) r            (V2)
+
+Gronwall over a part of length l, from |y - p| <= eps at its begin,
+
+    |y - p| <= eps e^{mu l} + d (e^{mu l} - 1)/mu                                                            (V3)
+
+which is monotone in time. If eps and (V3) at the end of each part are < r, y cannot have left the tube: at a first exit
+it would be both = r and < r. Else a wider r is tried. A solution in the tube exists, for f is analytic there.
+
+Loss. For |v| <= eps <= eta, by Taylor's formula,  |J(p + v) - J(p)| <= |grad J(p)| eps + M eps^2 / 2        (V4)
+"""
+
+from dataclasses import dataclass
+from math import ceil, log
+from typing import Any
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Array, _objects
+from numerics.flow import _copies
+from numerics.landscape import Landscape
+from theory.problem import Problem
+from verify.certificate import chebyshev
+from verify.certificate.chebyshev import ball_matrix
+from verify.certificate.logarithmic_norm import largest_eigenvalue, largest_row, obliqueness, rotation
+from verify.certificate.majorant import Majorant
+from verify.certificate.proved import NotProved
+
+POINTS, PIECES = 16, 8  # of the Hessian, and of the parts on which its eigenvalues are bounded
+ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
+SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
+MOST_POINTS = 512
+WIDEST, WIDENINGS = 8, 6  # r in units of the least that eps can be, and how often it may double
+NEAR = flint.arb(0.25)  # eta in units of the slowest rate
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A piece and how far from it the flow can be. Guarantee: enclosed.
+
+    coefficients: of p in Chebyshev polynomials of x, shape (degree + 1, 2m). h: its duration. errors: bounds of |y - p|
+    at the ends of its parts, exact, shape (PIECES + 1,). hessian: M of (V4). defect: d. growth: int mu dt.
+    """
+
+    coefficients: Array
+    h: flint.arb
+    errors: Array
+    hessian: flint.arb
+    defect: flint.arb
+    growth: float
+
+    def at(self, x: flint.arb) -> Array:
+        """p(x), shape (2m,)."""
+        return chebyshev.basis(_objects([x]), len(self.coefficients) - 1)[0] @ self.coefficients
+
+    def error(self, x: flint.arb) -> flint.arb:
+        """A bound of |y - p| at x, exact."""
+        part = min(max(int(float((x + 1) / 2) * PIECES), 0), PIECES - 1)
+        return max(self.errors[max(part - 1, 0) : part + 3])  # its neighbours too, whatever was rounded
+
+
+class Tubes:
+    """Tubes for one problem in balls of `digits` digits; use inside `balls.working()`."""
+
+    def __init__(self, problem: Problem, digits: int) -> None:
+        self.balls = Arb(digits)
+        self.landscape = Landscape(problem, self.balls)
+        self.majorant = Majorant(problem)
+        self.copies = _copies(problem)
+
+    def around(self, coefficients: Array, h: flint.arb, error: flint.arb) -> Tube:
+        """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
+        rho, size, beyond = self._ellipse(coefficients, h, error)
+        defect = self._defect(coefficients, h, size, beyond)
+        steepest, near, hessian = self._logarithmic_norms(coefficients, rho)
+        lipschitz = 2 * hessian / near
+        least = (error + defect * h).upper()
+        for widening in range(WIDENINGS):
+            r = least * (WIDEST << widening)
+            if not r < near:
+                break
+            mus = [(mu + lipschitz * r).upper() for mu in steepest]  # (V2)
+            errors = _gronwall(error, defect, mus, h / PIECES)
+            if all(each < r for each in errors):
+                return Tube(coefficients, h, errors, hessian, defect, float(sum(mus) * h / PIECES))
+        raise NotProved("the tube around the trajectory grows too wide; ask for more digits, or shorter pieces")
+
+    def _ellipse(self, coefficients: Array, h: flint.arb, error: flint.arb) -> tuple[flint.arb, int, flint.arb]:
+        """rho, N and the remainder (V21) of f, for the ellipse that needs the fewest points."""
+        reaches = _objects(each for rho in ELLIPSES for each in chebyshev.reach(coefficients, rho))
+        with self.majorant.discs.working():
+            bounds = self.majorant.gradient(coefficients[0], reaches.reshape(len(ELLIPSES), -1))
+        allowed = max(SHARE * error, flint.arb(2) ** (3 - flint.ctx.prec)) / h
+        best: tuple[int, flint.arb, flint.arb] | None = None
+        for rho, bound in zip(ELLIPSES, bounds, strict=True):
+            M = norm(bound)
+            if M.is_finite():
+                ratio = 4 * M / ((rho - 1) * allowed) + 1
+                size = max(len(coefficients) + 1, 2 + ceil(float(ratio.log()) / log(rho)))
+                if best is None or size < best[0]:
+                    best = size, rho, M
+        if best is None or best[0] > MOST_POINTS:
+            raise NotProved("the vector field is not known to be analytic near the trajectory; shorten the pieces")
+        size, rho, M = -8 * (-best[0] // 8), *best[1:]  # few sizes, whose tables are kept
+        return rho, size, chebyshev.remainder(M, rho, size).upper()
+
+    def _defect(self, coefficients: Array, h: flint.arb, size: int, beyond: flint.arb) -> flint.arb:
+        """d of (V1), exact."""
+        f = chebyshev.coefficients(-self.landscape.gradient(chebyshev.values(coefficients, size)))
+        defect = -f
+        defect[: len(coefficients) - 1] += chebyshev.derivative(coefficients) * (2 / h)
+        return (norm(abs(defect).sum(axis=0)) + beyond).upper()
+
+    def _logarithmic_norms(self, coefficients: Array, rho: flint.arb) -> tuple[list[flint.arb], flint.arb, flint.arb]:
+        """lambda_max(-Hess J(p)) on each part; eta and M of (V2)."""
+        around = chebyshev.reach(coefficients, flint.arb(1))
+        slowest = min((self.landscape.units(coefficients[0] - around)[1]))
+        near = (NEAR * slowest).lower()
+        if not near > 0:
+            raise NotProved("a rate is not known to stay above 0 over a piece; shorten the pieces")
+        with self.majorant.discs.working():
+            reaches = np.stack([chebyshev.reach(coefficients, rho), around + near])
+            wide, close = self.majorant.hessian(coefficients[0], reaches)
+            hessian = largest_row(close)
+        H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, POINTS))[1]
+        C = chebyshev.coefficients(H)
+        Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
+        delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
+        turned = _objects(each for Ck in C for each in (R.transpose() * ball_matrix(Ck) * R).entries())
+        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, POINTS)) * sizes).entries()
+        width = Q.shape[1]
+        parts = chebyshev.on_pieces(turned.reshape(POINTS, width * width), PIECES)
+        hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
+        if not all(each.is_finite() for hull in hulls for each in hull.ravel()):
+            raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
+        return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+
+    def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
+        """J(0) - J(y) at x, a ball (V4), and -dJ/dtau there, nearly."""
+        p, error = tube.at(x), tube.error(x)
+        slope = norm(self.landscape.gradient(p))
+        doubt = slope * error + tube.hessian * error**2 / 2
+        return self.landscape.drop(p) + flint.arb(0, doubt.upper()), (slope**2).mid()
+
+
+def norm(vector: Array) -> Any:
+    """The Euclidean norm, upwards, exact."""
+    return (_objects(each.abs_upper() for each in vector) ** 2).sum().sqrt().upper()
+
+
+def _gronwall(error: flint.arb, defect: flint.arb, mus: list[flint.arb], length: flint.arb) -> Array:
+    """(V3) at the begin and at the end of each part, exact."""
+    errors = [error]
+    for mu in mus:
+        added = length if mu == 0 else (mu * length).expm1() / mu
+        errors.append((errors[-1] * (mu * length).exp() + defect * added).upper())
+    return _objects(errors)
