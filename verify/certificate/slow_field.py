@@ -85,7 +85,7 @@ class Components:
         riding = [each for each in range(m, 2 * m) if each not in matched and each != self.clock]
         self.others = np.array(fast + riding)
         self.is_fast = np.arange(len(self.others)) < len(fast)
-        self.fast = len(fast)
+        self.fast, self.riding = len(fast), len(riding)
 
     def split(self, X: Array) -> tuple[Array, Array]:
         """U and v."""

@@ -129,9 +129,9 @@ class SlowTubes:
                 if tube is None:
                     break
                 A = tube.deviation
-                if A.u < r.u and A.v < r.v:
+                if A.u < r.u and (A.v < r.v or not self.components.riding):
                     return tube  # (V53), first exit
-                r = Pair(_wider(A.u, r.u), _wider(A.v, r.v))
+                r = Pair((WIDER * max(A.u, r.u)).upper(), (WIDER * max(A.v, r.v)).upper())
         raise NotProved("the tube around a piece in the slow rate grows too wide; ask for more digits")
 
     def _norms(self, along: Along) -> _Norms:
@@ -195,7 +195,7 @@ class SlowTubes:
         return Pair((jump.u + tube.after.u * ratio).upper(), self._riding(jump.v + tube.after.v))
 
     def _riding(self, error: flint.arb) -> flint.arb:
-        return error.upper() if self.components.fast < len(self.components.others) else ZERO
+        return error.upper() if self.components.riding else ZERO
 
 
 class _Crossing:
@@ -237,10 +237,6 @@ class _Crossing:
 def _size(entries: Array) -> flint.arb:
     """The Euclidean norm of a vector or, a bound of its norm, of a matrix; upwards, exact."""
     return norm(entries.ravel()) if entries.size else ZERO
-
-
-def _wider(least: flint.arb, tried: flint.arb) -> flint.arb:
-    return (WIDER * max(least, tried) + flint.arb(2) ** -flint.ctx.prec).upper()
 
 
 def transit(piece: Stretch, begin: flint.arb, end: flint.arb) -> flint.arb:
