@@ -2,7 +2,7 @@ r"""Looking for a minimum, a trap about it and a way into it, for stationary.py 
 
 The centre is a zero of grad phi by Newton's method. The edge of a trap lies by E = (1 - kappa) r^2/2 above it (V62);
 kappa grows like r, and E is largest where kappa = 2/3. Where the start is not in that trap, recipe 1 is asked for a
-trajectory to where numerics/stationary.py has seen the flow caught, by a trap of its own.
+trajectory to |x| < r/4, where by (V61) J - phi(c) <= (1 + kappa) r^2/32 = 5 r^2/96 is well below E = r^2/6.
 """
 
 import math
@@ -10,14 +10,13 @@ import math
 import flint
 import sympy as sp
 
-from numerics.answer import log10
 from numerics.arithmetic import Arb, Array
 from numerics.escape import EscapeTime, escape_time
 from numerics.run import Outcome
 from theory.problem import Problem
-from verify.certificate import recording_time
+from verify.certificate import in_time, recording_time
 from verify.certificate.proved import NotProved
-from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, settle
+from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, inverse, norm, settle
 
 GUARD = 15  # working digits beyond those of the limit
 NEWTON_STEPS = 20
@@ -26,6 +25,7 @@ SMALL = flint.arb(2) ** -30  # a radius at which kappa is proportional to it
 SHRINK = 0.9
 ESTIMATE_DIGITS = 10  # of where the flow ends
 MARGIN = 4  # digits of E that the trajectory's end is to have
+INNER = 4  # r over its distance from the centre
 
 
 def record(
@@ -47,7 +47,7 @@ def record(
         raise NotProved(f"no minimum short of the drop is in sight: {found.reason}")
     ends = zip(map(sp.Rational, found.end.amplitudes), map(sp.Rational, found.end.rates), strict=True)
     trap = trap_about(problem, tuple(ends), digits)
-    return Recorded(trap, recording_time.record(problem, _digits_inside(problem, trap), span=found.end.tau))
+    return Recorded(trap, _path(problem, trap, found.end.tau))
 
 
 def trap_about(problem: Problem, units: tuple[tuple[sp.Expr, sp.Expr], ...], digits: int) -> Trap:
@@ -81,11 +81,15 @@ def _zero_of_gradient(phi: Distinct, y: Array) -> Array:
     raise NotProved("Newton's method does not find a minimum next to where the flow seems to end")
 
 
-def _digits_inside(problem: Problem, trap: Trap) -> int:
-    """Absolute digits of a state that tell J there from J on the edge, by far."""
+def _path(problem: Problem, trap: Trap, span: str) -> in_time.Recorded:
+    """A trajectory from the start into the inner part of the trap, where J is low enough for (V63)."""
     arithmetic = Arb(trap.digits)
     with arithmetic.working():
         phi = Distinct(problem, arithmetic)
-        Q, _ = directions(phi, trap.centre)
-        E = (1 - contraction(phi, trap.centre, trap.radius, Q)) * trap.radius**2 / 2
-        return math.ceil(-log10(E)) + MARGIN
+        back = inverse(directions(phi, trap.centre)[0])
+
+    def caught(z: Array) -> bool:
+        return bool(norm(back @ (z[phi.own] - trap.centre)) < trap.radius / INNER)
+
+    height = (1 - BEST) * float(trap.radius) ** 2 / 2
+    return recording_time.record(problem, math.ceil(-math.log10(height)) + MARGIN, until=caught, span=span)

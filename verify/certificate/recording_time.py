@@ -10,6 +10,7 @@ stages; at these a collocation polynomial has no defect. On a plateau d h is not
 component that lies off the slow manifold by an error counts h times its rate.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log
 
@@ -36,17 +37,27 @@ NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+LATEST = 4  # times the time expected, when it is given up
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
 
-def record(problem: Problem, digits: int, *, span: str | None = None, stages: int | None = None) -> Recorded:
+def record(
+    problem: Problem,
+    digits: int,
+    *,
+    until: Callable[[Array], bool] | None = None,
+    span: str | None = None,
+    stages: int | None = None,
+) -> Recorded:
     """A trajectory from the start past the escape that should carry `digits` certified digits of tau. Guarantee: none.
 
-    span: decimal, a time to end at instead, where the state is to have `digits` absolute digits. stages: of the steps.
+    until: tells of a displacement, shape (2m,), whether the trajectory may end there instead, with `digits` absolute
+    digits; span: decimal, the time at which that is expected, roughly. stages: of the steps.
     Raises NotProved where the flow is not seen to escape, or the integrator gives up.
     """
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
     decades = max(0.0, float(tau.log()) / log(10))
+    goal += decades if span else 0.0  # what is left is not known to the last digits of a long span
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
     stages = stages or round(10 + 0.4 * (goal + decades))
     flow = GradientFlow(problem, working)
@@ -59,8 +70,10 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
             steps.append(step)
             t = (t + step.h).mid()
             integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
-            if (t >= tau) if span else flow.landscape.drop(step.after) > target:
+            if until(step.after) if until else flow.landscape.drop(step.after) > target:
                 break
+            if t > LATEST * tau:
+                raise NotProved("the trajectory does not come to its end in the time expected")
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
         values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
         exact = _objects(each.mid() for each in values.ravel()).reshape(values.shape)

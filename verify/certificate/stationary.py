@@ -187,8 +187,8 @@ def settle(problem: Problem, trap: Trap, passed: tuple[Array, Any] | None = None
         if not kappa < 1:
             raise NotProved("the Hessian is not proved positive definite within the recorded radius")
         p, rho = passed if passed else (phi.landscape.start, flint.arb(0))
-        inverse = _inverse(Q)
-        d = norm(inverse @ (p[phi.own] - c)) + norm(inverse.ravel()) * rho
+        back = inverse(Q)
+        d = norm(back @ (p[phi.own] - c)) + norm(back.ravel()) * rho
         fall, more = phi.landscape.drop(phi.state(c)), g**2 / (2 * (1 - kappa))
         above = fall - phi.landscape.drop(p + flint.arb(0, 1) * rho)
         if not (d < r and above < (1 - kappa) * r**2 / 2 - g * r):  # (V63)
@@ -250,7 +250,8 @@ def _why_no_minimum(phi: Distinct, c: Array) -> str:
     return "the Hessian at the recorded centre is not positive definite: no minimum, or too few digits"
 
 
-def _inverse(Q: Array) -> Array:
+def inverse(Q: Array) -> Array:
+    """Q^{-1} in balls; ZeroDivisionError where Q is not proved to have one."""
     n = len(Q)
     return np.array(flint.arb_mat(n, n, list(Q.ravel())).inv().entries(), dtype=object).reshape(n, n)
 
