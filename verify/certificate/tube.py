@@ -34,8 +34,7 @@ import flint
 import numpy as np
 
 from numerics.arithmetic import Arb, Array, _objects
-from numerics.flow import _copies
-from numerics.landscape import Landscape
+from numerics.landscape import Landscape, copies
 from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.chebyshev import ball_matrix
@@ -83,7 +82,7 @@ class Tubes:
         self.balls = Arb(digits)
         self.landscape = Landscape(problem, self.balls)
         self.majorant = Majorant(problem)
-        self.copies = _copies(problem)
+        self.copies = copies(problem)
 
     def around(self, coefficients: Array, h: flint.arb, error: flint.arb) -> Tube:
         """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
