@@ -29,7 +29,8 @@ from verify.certificate.slow_field import Stretch
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 BEFORE = flint.arb(2) ** -30  # of the rate, above the start
-LOOSEST = 1e-9  # tolerance of a piece
+LOOSEST = 1e-11  # tolerance of a piece
+WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 SETTLED = 1e-4
 FIRST = 0.01  # step of a start-up to try
 MOST_STEPS = 200  # of a start-up
@@ -84,7 +85,7 @@ def _pieces(manifold: SlowManifold, digits: int) -> Iterator[Piece]:
             h = h / 2
             continue
         part = max(float(piece.duration / (tau + piece.duration)), 1e-300)
-        tolerance = min(LOOSEST, 10.0 ** -(digits + INSIDE) / part)
+        tolerance = min(LOOSEST, 10.0 ** -(digits + INSIDE) / min(1, WEIGHT * part))
         factor = SAFETY * max(piece.error / tolerance, 1e-30) ** (-1 / s)
         if piece.error > tolerance:
             h = h * max(SHRINK, factor)
