@@ -7,7 +7,7 @@ slowest fast rate, and less than SETTLED relative to U for the tube to hold it.
 """
 
 from collections.abc import Iterator
-from math import log, log10
+from math import log10
 
 import flint
 import numpy as np
@@ -29,7 +29,8 @@ from verify.certificate.slow_field import Stretch
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 BEFORE = flint.arb(2) ** -30  # of the rate, above the start
-LOOSEST = 1e-9  # tolerance of a piece
+LOOSEST = 1e-11  # tolerance of a piece
+WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 SETTLED = 1e-4
 FIRST = 0.01  # step of a start-up to try
 MOST_STEPS = 200  # of a start-up
@@ -51,8 +52,8 @@ def record(problem: Problem, digits: int) -> Recorded:
         pieces = list(_pieces(manifold, digits))
         recorded = tuple(_stretch(manifold, piece) for piece in pieces)
         tau = sum((piece.duration for piece in pieces), flint.arb(0))
-        decades = float((tau * here.slowest).log()) / log(10)
-        start_up = _start_up(flow, manifold, recorded[0], 10.0 ** min(log10(SETTLED), decades - digits - INSIDE))
+        near = (tau * here.slowest).min(flint.arb(10) ** digits)
+        start_up = _start_up(flow, manifold, recorded[0], digits, min(SETTLED, _error(digits, near)))
     return Recorded(here.spare, start_up, recorded, digits + GUARD)
 
 
@@ -84,7 +85,7 @@ def _pieces(manifold: SlowManifold, digits: int) -> Iterator[Piece]:
             h = h / 2
             continue
         part = max(float(piece.duration / (tau + piece.duration)), 1e-300)
-        tolerance = min(LOOSEST, 10.0 ** -(digits + INSIDE) / part)
+        tolerance = min(LOOSEST, 10.0 ** -(digits + INSIDE) / min(1, WEIGHT * part))
         factor = SAFETY * max(piece.error / tolerance, 1e-30) ** (-1 / s)
         if piece.error > tolerance:
             h = h * max(SHRINK, factor)
@@ -105,8 +106,18 @@ def _stretch(manifold: SlowManifold, piece: Piece) -> Stretch:
     return Stretch(top, (top - piece.h).mid(), piece.frame.kappa, piece.frame.lag, found[:, :-1], found[:, -1])
 
 
-def _start_up(flow: GradientFlow, manifold: SlowManifold, first: Stretch, tolerance: float) -> InTime:
-    """Steps in time from the start until the flow is as near to the first piece as the tolerance says."""
+def _error(digits: int, share: flint.arb) -> float:
+    """The relative error that may be made of something that is this part of tau."""
+    return float(flint.arb(10) ** -(digits + INSIDE) * share)
+
+
+def _start_up(flow: GradientFlow, manifold: SlowManifold, first: Stretch, digits: int, near: float) -> InTime:
+    """Steps in time from the start until the flow is on the first piece, up to `near` of its size there.
+
+    They are proved to be good in the norm of the whole state, and an error of the slow rate costs 2 L times as much.
+    """
+    moved = 2 * first.lag * first.scale * max(abs(first.path).sum(axis=0))
+    tolerance = min(near, SETTLED, _error(digits, 1 / moved))
     s = round(10 - 0.5 * log10(tolerance))
     twin = GradientFlow(flow.landscape.problem, Float64()) if fits_float64(flow.landscape.problem) else None
     accuracy = max(tolerance / 1000, 1e-300)
@@ -120,7 +131,7 @@ def _start_up(flow: GradientFlow, manifold: SlowManifold, first: Stretch, tolera
                 raise NotProved("the plateau is too short for a slow clock: the start-up lasts as long")
             P = chebyshev.basis(_objects([x]), len(first.path) - 1)[0] @ first.path
             u = (P * first.kappa(x))[manifold.fast]
-            if abs(step.after[manifold.others[manifold.fast]] - u).max() < tolerance * abs(u).max():
+            if abs(step.after[manifold.others[manifold.fast]] - u).max() < near * abs(u).max():
                 break
     nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
     values = np.concatenate([y[None], *(step.before + step.stages for step in taken)])

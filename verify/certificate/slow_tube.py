@@ -29,6 +29,7 @@ Loss      Along a segment from P, J changes by at most, for the norms S of the r
 Derived here. Guarantee: enclosed.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -47,7 +48,8 @@ from verify.certificate.slow_field import Along, Components, SlowField, Stretch
 from verify.certificate.tube import norm
 
 PARTS = 8  # of a piece, each with its own logarithmic norm
-NEAR = (0.5, 0.2, 0.05)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
+NEAR = (0.5, 0.1, 0.02)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
+BESIDE = (4, 0.5)  # and R_u in units of |P|
 WIDENINGS, WIDER = 10, 2  # of the tube
 ZERO = flint.arb(0)
 
@@ -122,7 +124,7 @@ class SlowTubes:
         """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
         along = self.field.along(piece, self.bounds.remainders(piece))
         crossing = _Crossing(piece, begin, error, along, self._norms(along), self._pair(along.defect))
-        for wall in filter(None, (self._wall(piece, share) for share in NEAR)):
+        for wall in sorted(self._walls(piece), key=lambda wall: wall.norms.mu / wall.radius.u):
             r = Pair(ZERO, ZERO)
             for _ in range(WIDENINGS):
                 tube = crossing.within(wall, r)
@@ -142,11 +144,17 @@ class SlowTubes:
         blocks = sup[:k, k:], sup[k:, :k], sup[k:, k:]
         return _Norms(mu, *(_size(block) for block in blocks), self._pair(along.sensitivity))
 
-    def _wall(self, piece: Stretch, share: float) -> _Wall | None:
-        """The tube of complex displacements with the radii R_u, R_v; None where the bounds do not reach as far."""
+    def _walls(self, piece: Stretch) -> Iterator[_Wall]:
+        """Those of NEAR and BESIDE that lie where the bounds reach."""
+        farthest, size = self.smallest / piece.kappa(flint.arb(1)), max(abs(piece.path).sum(axis=0))
+        for R_u in (*(share * farthest for share in NEAR), *(times * size for times in BESIDE)):
+            if R_u < farthest and (wall := self._wall(piece, R_u.lower(), (NEAR[0] * self.smallest).lower())):
+                yield wall
+
+    def _wall(self, piece: Stretch, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
+        """The tube of complex displacements with these radii; None where the bounds do not reach as far."""
         one, k = flint.arb(1), self.components.fast
-        R = Pair((share * self.smallest / piece.kappa(one)).lower(), (share * self.smallest).lower())
-        radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R.u, R.v)
+        radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R_u, R_v)
         slope = chebyshev.derivative(piece.path)
         speed = abs(slope).sum(axis=0) / piece.h
         found = self.bounds.sizes(piece, one, abs(piece.path[0]) + radii, radii, speed)
@@ -157,7 +165,7 @@ class SlowTubes:
         sensitivity = self._pair(found.clock_slope * q)
         norms = _Norms(*(_size(block) for block in blocks), sensitivity)
         slopes = Pair(_size(found.inner[:k]), _size(found.inner[k:]))
-        return _Wall(R, norms, slopes, found.clock.upper())
+        return _Wall(Pair(R_u, R_v), norms, slopes, found.clock.upper())
 
     def _pair(self, X: Array) -> Pair:
         return Pair(*map(_size, self.components.split(X)))
