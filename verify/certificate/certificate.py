@@ -20,7 +20,7 @@ from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
 from numerics.run import Outcome
 from theory.dense import DenseProblem
 from theory.problem import Problem
-from verify.certificate import recording_stationary, recording_time
+from verify.certificate import recording_slow, recording_stationary, recording_time
 from verify.certificate.checking import Conclusion, Data, prove
 from verify.certificate.dyadic import digits_of
 from verify.certificate.file import Claim, Filed
@@ -28,7 +28,10 @@ from verify.certificate.proved import NotProved
 from verify.deadline import TimeIsUp, deadline
 
 Recipe = Literal["time", "slow-rate"]
-RECORDERS: dict[str, Callable[[Problem, int], Any]] = {"time": recording_time.record}
+RECORDERS: dict[str, Callable[[Problem, int], Any]] = {
+    "slow-rate": recording_slow.record,
+    "time": recording_time.record,
+}
 NOT_CERTIFIED = "not certified"
 EXTRA = 2  # digits asked of a recorder beyond those wanted
 ATTEMPTS = 3  # at a proof, with more digits each time

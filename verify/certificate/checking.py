@@ -19,7 +19,7 @@ import flint
 
 from numerics.unreachable import unreachable
 from theory.problem import Problem
-from verify.certificate import in_time, stationary
+from verify.certificate import in_slow_rate, in_time, stationary
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
 from verify.certificate.proved import NotProved, Proved
@@ -84,6 +84,10 @@ def _in_time(problem: Problem, data: Data) -> Conclusion:
     return _escaped(in_time.prove(problem, in_time.Recorded.from_dict(data)))
 
 
+def _in_slow_rate(problem: Problem, data: Data) -> Conclusion:
+    return _escaped(in_slow_rate.prove(problem, in_slow_rate.Recorded.from_dict(data)))
+
+
 def _escaped(found: Proved) -> Conclusion:
     (passage,) = found.passages
     return Conclusion("escaped", *passage, found.digits)
@@ -96,6 +100,7 @@ def _minimum(problem: Problem, data: Data) -> Conclusion:
 
 PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
     "unreachable": _unreachable,
+    "slow-rate": _in_slow_rate,
     "time": _in_time,
     "minimum": _minimum,
 }

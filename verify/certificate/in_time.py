@@ -29,7 +29,7 @@ from numerics.landscape import copies
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import chebyshev
-from verify.certificate.dyadic import array, texts
+from verify.certificate.dyadic import check_integers, column, fields_of, rectangle, texts
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.tube import Tube, Tubes, norm
 
@@ -57,14 +57,11 @@ class Recorded:
         return {name: texts(getattr(self, name)) for name in ("nodes", "durations", "values")} | {"digits": self.digits}
 
     @classmethod
-    def from_dict(cls, written: dict[str, Any]) -> "Recorded":
+    def from_dict(cls, written: Any) -> "Recorded":
         """Back from `as_dict`; ValueError for anything else."""
-        if set(written) != {"nodes", "durations", "values", "digits"} or type(written["digits"]) is not int:
-            raise ValueError("a recorded trajectory must have nodes, durations, values and digits, and nothing else")
-        s, n = len(written["nodes"]) - 1, len(written["durations"])
-        width = len(written["values"][0])
-        nodes, durations = array(written["nodes"], (s + 1,), "nodes"), array(written["durations"], (n,), "durations")
-        return cls(nodes, durations, array(written["values"], (n * s + 1, width), "values"), written["digits"])
+        nodes, durations, values, digits = fields_of(written, ("nodes", "durations", "values", "digits"), "data")
+        check_integers(digits=digits)
+        return cls(column(nodes, "nodes"), column(durations, "durations"), rectangle(values, "values"), digits)
 
     def pieces(self, values: Array) -> Iterator[tuple[flint.arb, Array]]:
         """Duration and values of each piece, of values of this shape."""
