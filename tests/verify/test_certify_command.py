@@ -204,6 +204,79 @@ def test_the_data_of_another_cell_prove_nothing(made, tampered):
     assert not check(path).accepted
 
 
+# ---- recipe "slow-rate" -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """The document of a certificate in the slow rate, L = 20."""
+    folder = tmp_path_factory.mktemp("slow")
+    study = written(folder, pair_study({LAG: ["20"]}, digits=10))
+    assert main(["certify", study, "--recipe", "slow-rate", "--out", str(folder / "out")]) == 0
+    document = json.loads((folder / "out" / "certificate-001.json").read_text("utf-8"))
+    assert Decimal(document["claim"]["lower"]) < Decimal(REFERENCE["20"]) < Decimal(document["claim"]["upper"])
+    return document
+
+
+def piece(k, *path, change):
+    return at("data", "pieces", k, *path, change=change)
+
+
+TAMPERED_SLOW = {
+    "nothing": lambda document: None,
+    "a coefficient of the path": piece(1, "path", 3, 1, change=bits(-20)),
+    "a coefficient of the slowness": piece(0, "slowness", 2, change=bits(-5)),
+    "another path": piece(1, "path", 0, 0, change=lambda stored: "0x1*2^0"),
+    "the top of the first piece": piece(0, "top", change=bits(-20)),
+    "the units of a piece": piece(1, "scale", change=lambda stored: "0x1*2^0"),
+    "the lag of the units": piece(1, "lag", change=bits(3)),
+    "a value of the start-up": at("data", "start_up", "values", 30, 1, change=bits(-20)),
+    "a duration of the start-up": at("data", "start_up", "durations", 1, change=bits(-20)),
+    "another clock": at("data", "spare", change=lambda spare: 0),
+    "a clock that is no unit": at("data", "spare", change=lambda spare: -1),
+    "too few working digits": at("data", "digits", change=lambda digits: 12),
+    "the pieces in another order": at("data", "pieces", change=lambda pieces: pieces[::-1]),
+    "a piece left out": at("data", "pieces", change=lambda pieces: pieces[:1] + pieces[2:]),
+    "the last piece left out": at("data", "pieces", change=lambda pieces: pieces[:-1]),
+    "no pieces": at("data", "pieces", change=lambda pieces: []),
+    "the lag of the study": TAMPERED["the lag of the study"],
+    "the drop": TAMPERED["the drop"],
+    "a claim that begins above the proof": claimed(4, 10),
+    "the other recipe": at("recipe", change=lambda recipe: "time"),
+}
+
+
+def some(changes, fast):
+    """The first few as fast tests, all as slow ones."""
+    return [
+        pytest.param(change, id=name, marks=[] if i < fast else pytest.mark.slow)
+        for i, (name, change) in enumerate(changes.items())
+    ]
+
+
+@pytest.mark.parametrize("change", some(TAMPERED_SLOW, 5))
+def test_what_was_tampered_with_is_refused_in_the_slow_rate_too(slow, tmp_path, change):
+    document = copy.deepcopy(slow)
+    change(document)
+    verdict = check(Path(written(tmp_path, json.dumps(document))))
+    if change is TAMPERED_SLOW["nothing"]:
+        assert verdict.accepted and verdict.provable
+    else:
+        assert not verdict.accepted and verdict.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", [-100, -60, -45, -30])
+def test_noise_in_the_slow_rate_widens_what_is_provable(slow, tmp_path, power):
+    document = copy.deepcopy(slow)
+    for i, row in enumerate(document["data"]["pieces"][0]["path"]):
+        row[i % len(row)] = bits(power)(row[i % len(row)])
+    verdict = check(Path(written(tmp_path, json.dumps(document))))
+    if verdict.provable:
+        assert Decimal(verdict.provable.lower) <= Decimal(REFERENCE["20"]) <= Decimal(verdict.provable.upper)
+    assert verdict.accepted or power > -60
+
+
 def test_exit_codes_of_checks(made, tampered, tmp_path, capsys):
     good = str(made[1] / "certificate-001.json")
     _, refused = tampered(claimed(4, 10))
@@ -269,6 +342,7 @@ def test_a_study_asks_for_certificates(tmp_path):
             load(written(tmp_path, STUDY + f"[certify]\n{section}\n"))
 
 
+@pytest.mark.slow
 def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     study = written(tmp_path, STUDY.replace('["8", "10"]', '["8"]') + "[certify]\ndigits = 12\n")
     out = tmp_path / "report"

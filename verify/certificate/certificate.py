@@ -35,6 +35,7 @@ RECORDERS: dict[str, Callable[[Problem, int], Any]] = {
 NOT_CERTIFIED = "not certified"
 EXTRA = 2  # digits asked of a recorder beyond those wanted
 ATTEMPTS = 3  # at a proof, with more digits each time
+FIRST = {"slow-rate": "a plateau, whose slow rate tells the time"}  # why a recipe, where none before it was refused
 MORE = 8  # digits asked beyond those of an attempt that proved nothing
 Progress = Callable[[str], None]
 
@@ -45,7 +46,7 @@ class Certificate:
 
     outcome: escaped, stationary (never escapes), unreachable, or "not certified", for `reason`. lower, upper: decimals
     that enclose tau, rounded outwards; None unless escaped. digits: certified by what is printed; asked: those wanted.
-    recipe: how it is proved; why: what the recipes before it refused. working_digits: of the balls. also: what else is proved, ready for JSON.
+    recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the balls. also: what else is proved, ready for JSON.
     data: what is recorded, ready for JSON, for a file. seconds: recording and proving.
     """
 
@@ -129,7 +130,7 @@ def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progr
     for word in ("unreachable", *(RECORDERS if recipe is None else (recipe,)), "minimum"):
         try:
             found = _escaped(problem, digits, word, tell) if word in RECORDERS else _ended(problem, digits, word, tell)
-            return replace(found, why="; ".join(refused))
+            return replace(found, why="; ".join(refused) or FIRST.get(word, ""))
         except Exception as reason:  # whatever a recorder raises, it is the next one's turn
             if word != "unreachable":
                 refused.append(f"{word}: {str(reason) or type(reason).__name__}")
