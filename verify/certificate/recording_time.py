@@ -31,7 +31,7 @@ from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
