@@ -5,7 +5,7 @@ For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run. The integrator controls its steps by this, looking for d at a few points between its
+with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The integrator controls its steps by this, looking for d at a few points between its
 stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
 component that lies off the slow manifold by an error counts h times its rate.
 """
@@ -28,9 +28,10 @@ from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.in_time import Recorded
 from verify.certificate.proved import NotProved
+from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
@@ -68,7 +69,7 @@ def record(
         for step in integrator.steps(y, FIRST):
             steps.append(step)
             t = (t + step.h).mid()
-            integrator.left = max(tau - t, flint.arb(0))
+            integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
             if until(step.after) if until else flow.landscape.drop(step.after) > target:
                 break
             if t > LATEST * tau:
@@ -91,6 +92,13 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
     return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+
+
+def _time_left(flow: GradientFlow, y: Array) -> flint.arb:
+    """1/mu with mu the growth of f along the flow, f . f' f / |f|^2: on a plateau about the time left; else 0."""
+    f, jacobian = flow.rhs_and_jacobian(y)
+    growth = f @ jacobian @ f
+    return ((f @ f) / growth).mid() if growth > 0 else flint.arb(0)
 
 
 class _Controlled(Integrator):
@@ -117,7 +125,7 @@ class _Controlled(Integrator):
         step = super().step(y, h, guess)
         values, slopes = (look(step.stages) for look in self._looks)
         defect = 2 * slopes / h - self.flow.rhs(y + values)
-        largest = max((each * each).sum().abs_upper() for each in defect).sqrt()
+        largest = max(map(norm, defect))
         return replace(step, error=float(largest * h / allowed))
 
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:

@@ -48,7 +48,7 @@ ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
 MOST_POINTS = 512
 WIDEST, WIDENINGS = 8, 6  # r in units of the least that eps can be, and how often it may double
-NEAR = flint.arb(0.25)  # eta in units of the slowest rate
+NEAR = flint.arb(0.15)  # eta in units of the slowest rate
 
 
 @dataclass(frozen=True)
