@@ -2,6 +2,7 @@
 
     index.html            self-contained: MathML, inline SVG and CSS, no script, no network
     results.json          every number of the page and more
+    certificate-NNN.json  of each cell, where the study asks for them: written by verify/certified.py
     figures/NAME.{svg,pdf,csv}
 
 Everything is written to a fresh folder first and moved into place at the end; other files in the folder stay.

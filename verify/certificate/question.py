@@ -117,5 +117,6 @@ def _text(table: Table, key: str) -> Any:
 def _list(table: Table, section: str, key: str) -> list[Any]:
     found = table[key]
     if not isinstance(found, list) or not found or not all(isinstance(each, str | dict) for each in found):
-        raise bad(f"problem.{section}.{key}", "must be a list of strings or tables", found, "and not an empty one")
+        condition = "must be a list of at least one entry, text or table"
+        raise bad(f"problem.{section}.{key}", condition, found, "a float is neither")
     return found
