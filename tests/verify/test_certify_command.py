@@ -353,7 +353,7 @@ def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     (row,) = [each for each in printed["checks"] if each["right_name"] == "enclosed, from below"]
     assert row["passed"] and row["right"] == cell["lower"]
     page = (out / "index.html").read_text("utf-8")
-    assert "Certified escape times" in page and "15.0258997759[0, 1]" in page
+    assert "Certified escape times" in page and "15.02589\u202f97759[0, 1]" in page
     assert check(out / "certificate-001.json").accepted
 
 
