@@ -131,7 +131,12 @@ class Majorant:
 
     def hessian(self, centre: Array, radii: Array) -> Array:
         """Bounds of |d^2 J/dtheta_i dtheta_j|, exact, shape (..., 2m, 2m). Enclosed; nan or inf where there is none."""
-        return _sizes(self.landscape.gradient_and_hessian(polydisc(centre, radii))[1])
+        return self.gradient_and_hessian(centre, radii)[1]
+
+    def gradient_and_hessian(self, centre: Array, radii: Array) -> tuple[Array, Array]:
+        """Both bounds, from one evaluation. Enclosed."""
+        gradient, hessian = self.landscape.gradient_and_hessian(polydisc(centre, radii))
+        return _sizes(gradient), _sizes(hessian)
 
 
 def polydisc(centre: Array, radii: Array) -> Array:

@@ -10,6 +10,7 @@ stages; at these a collocation polynomial has no defect. On a plateau d h is not
 component that lies off the slow manifold by an error counts h times its rate.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log
 
@@ -30,24 +31,34 @@ from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL, SHARE = 9.0, 0.1  # and this of the digits asked: below, the tube of a long plateau grows wider than the Hessian's variation allows
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
 MOST_STAGES = 40
+LATEST = 4  # times the time expected, when it is given up
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
 
-def record(problem: Problem, digits: int, *, span: str | None = None, stages: int | None = None) -> Recorded:
+def record(
+    problem: Problem,
+    digits: int,
+    *,
+    until: Callable[[Array], bool] | None = None,
+    span: str | None = None,
+    stages: int | None = None,
+) -> Recorded:
     """A trajectory from the start past the escape that should carry `digits` certified digits of tau. Guarantee: none.
 
-    span: decimal, a time to end at instead, where the state is to have `digits` absolute digits. stages: of the steps.
+    until: tells of a displacement, shape (2m,), whether the trajectory may end there instead, with `digits` absolute
+    digits; span: decimal, the time at which that is expected, roughly. stages: of the steps.
     Raises NotProved where the flow is not seen to escape, or the integrator gives up.
     """
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
     decades = max(0.0, float(tau.log()) / log(10))
+    goal += decades if span else 0.0  # what is left is not known to the last digits of a long span
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
     stages = stages or min(round(12 + 0.65 * (goal + decades)), MOST_STAGES)
     flow = GradientFlow(problem, working)
@@ -60,8 +71,10 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
             steps.append(step)
             t = (t + step.h).mid()
             integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
-            if (t >= tau) if span else flow.landscape.drop(step.after) > target:
+            if until(step.after) if until else flow.landscape.drop(step.after) > target:
                 break
+            if t > LATEST * tau:
+                raise NotProved("the trajectory does not come to its end in the time expected")
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
         values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
         exact = _objects(each.mid() for each in values.ravel()).reshape(values.shape)
@@ -79,7 +92,7 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         f = landscape.gradient(units - np.concatenate((landscape.fitted_a, landscape.fitted_w)))
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
-    return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+    return tau, max(digits - lost + MARGIN, LEAST_GOAL + SHARE * digits)
 
 
 def _time_left(flow: GradientFlow, y: Array) -> flint.arb:

@@ -34,8 +34,7 @@ import flint
 import numpy as np
 
 from numerics.arithmetic import Arb, Array, _objects
-from numerics.flow import _copies
-from numerics.landscape import Landscape
+from numerics.landscape import Landscape, copies
 from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.chebyshev import ball_matrix
@@ -84,7 +83,7 @@ class Tubes:
         self.balls = Arb(digits)
         self.landscape = Landscape(problem, self.balls)
         self.majorant = Majorant(problem)
-        self.copies = _copies(problem)
+        self.copies = copies(problem)
 
     def around(self, coefficients: Array, h: flint.arb, error: flint.arb) -> Tube:
         """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
@@ -108,7 +107,9 @@ class Tubes:
         reaches = _objects(each for rho in ELLIPSES for each in chebyshev.reach(coefficients, rho))
         with self.majorant.discs.working():
             bounds = self.majorant.gradient(coefficients[0], reaches.reshape(len(ELLIPSES), -1))
-        allowed = max(SHARE * error, flint.arb(2) ** (3 - flint.ctx.prec)) / h
+        size = norm(abs(coefficients[0]) + chebyshev.reach(coefficients, flint.arb(1)))
+        roundoff = size * flint.arb(2) ** (3 - flint.ctx.prec)
+        allowed = max(SHARE * error, roundoff) / h
         best: tuple[int, flint.arb, flint.arb] | None = None
         for rho, bound in zip(ELLIPSES, bounds, strict=True):
             M = norm(bound)

@@ -1,0 +1,277 @@
+r"""A tube around one piece of a recorded slow manifold in which the flow provably stays, and its time through it.
+
+Tube      While |V_u| <= r_u and |V_v| <= r_v, D Phi on the segment from P to P + V is within 2 M max(r_u/R_u, r_v/R_v)
+          of D Phi(P), M its bound where |V_u| <= R_u and |V_v| <= R_v (Schwarz' lemma in s, for s V). With mu the
+          logarithmic norm of its block UU, and b, c, e the norms of the blocks Uv, vU, vv, all so widened,
+
+              D+|V_u| <= mu |V_u| + b |V_v| + |E_u| ,  D+|V_v| <= kappa^2 (c |V_u| + e |V_v| + |E_v|)          (V50)
+
+Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and q < 0: w falls through the piece, and
+
+              dT = |q| dw / kappa^2 = (1 + zeta) dtau ,  int kappa^2 dtau <= Z = 2 h sup|q| / (1 - eta)        (V51)
+
+          T in closed form, numerics/slow_clock.py. For g = -mu > 0, a = (b A_v + |E_u|)/g and the suprema A_u, A_v,
+
+              A_u <= V_u(0) + a ,  |V_u| <= V_u(0) e^{-g tau} + a ,  int |V_u| dtau <= V_u(0)/g + a tau        (V52)
+              A_v <= (V_v(0) + c int kappa^2 |V_u| dtau + Z |E_v|) e^{e Z} ,
+              int kappa^2 |V_u| dtau <= V_u(0) min(Z, kappa_0^2/(g - 2 L sup kappa^2 |G|)) + a Z               (V53)
+
+          since kappa^2 |V_u| decays at the rate g - 2 L kappa^2 |G| at least. First exit: A_u < r_u and A_v < r_v prove
+          that V never leaves the tube. The time is within
+
+              |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |V_u| dtau           (V54)
+
+          of T: nothing is amplified by tau, and an offset V_u(0) costs V_u(0)/g.
+Loss      Along a segment from P, J changes by at most, for the norms S of the rows of D(F, H),
+
+              kappa^2 [ (|F(P)| + S_u |V|) |V_u| + (|H(P)| + S_v |V|) |V_v| ] ,  |V| = |V_u| + |V_v|           (V55)
+
+Derived here. Guarantee: enclosed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Array, _objects
+from numerics.slow_clock import elapsed
+from theory.problem import Problem
+from verify.certificate import chebyshev
+from verify.certificate.logarithmic_norm import largest_eigenvalue, obliqueness, rotation
+from verify.certificate.proved import NotProved
+from verify.certificate.slow_bounds import Sizes, SlowBounds
+from verify.certificate.slow_field import Along, Components, SlowField, Stretch
+from verify.certificate.tube import norm
+
+PARTS = 8  # of a piece, each with its own logarithmic norm
+NEAR = (0.5, 0.1, 0.02)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
+BESIDE = (4, 0.5)  # and R_u in units of |P|
+WIDENINGS, WIDER = 10, 2  # of the tube
+ZERO = flint.arb(0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Bounds of something in U and in v, exact."""
+
+    u: flint.arb
+    v: flint.arb
+
+
+@dataclass(frozen=True, eq=False)
+class Tube:
+    """A piece, and how far from it the flow can be. Guarantee: enclosed.
+
+    begin: x where the flow comes in, a ball. deviation: A_u, A_v. after: bounds of |V_u|, |V_v| at x = 1. slopes: S of
+    (V55). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
+    """
+
+    piece: Stretch
+    begin: flint.arb
+    deviation: Pair
+    after: Pair
+    slopes: Pair
+    once: flint.arb
+    rate: flint.arb
+    eta: flint.arb
+
+    def time(self, x: flint.arb) -> flint.arb:
+        """tau from `begin` to x, a ball (V54)."""
+        T = transit(self.piece, self.begin, x)
+        return T + flint.arb(0, (self.once + self.rate * T / (1 - self.eta)).upper())
+
+
+@dataclass(frozen=True)
+class _Norms:
+    """What (V50) and (V51) take of a piece, or 2 M of a wall around it, on which distance and S and sup|G| are known."""
+
+    mu: flint.arb
+    b: flint.arb
+    c: flint.arb
+    e: flint.arb
+    sensitivity: Pair
+
+
+@dataclass(frozen=True)
+class _Wall:
+    """R_u, R_v of (V50), and what is known inside."""
+
+    radius: Pair
+    norms: _Norms
+    slopes: Pair
+    clock: flint.arb
+
+    def share(self, r: Pair) -> flint.arb:
+        """max(r_u/R_u, r_v/R_v), exact."""
+        return max((r.u / self.radius.u).upper(), (r.v / self.radius.v).upper())
+
+
+class SlowTubes:
+    """Tubes for one problem and clock in balls; use inside `balls.working()`. Raises NotProved."""
+
+    def __init__(self, problem: Problem, spare: int, balls: Arb) -> None:
+        self.components = Components(problem, spare)
+        self.field = SlowField(problem, self.components, balls)
+        self.bounds = SlowBounds(problem, self.components)
+        self.landscape = self.field.landscape
+        self.smallest = min(self.landscape.fitted_w).lower()
+
+    def around(self, piece: Stretch, begin: flint.arb, error: Pair) -> Tube:
+        """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
+        along = self.field.along(piece, self.bounds.remainders(piece))
+        crossing = _Crossing(piece, begin, error, along, self._norms(along), self._pair(along.defect))
+        for wall in sorted(self._walls(piece), key=lambda wall: wall.norms.mu / wall.radius.u):
+            r = Pair(ZERO, ZERO)
+            for _ in range(WIDENINGS):
+                tube = crossing.within(wall, r)
+                if tube is None:
+                    break
+                A = tube.deviation
+                if A.u < r.u and (A.v < r.v or not self.components.riding):
+                    return tube  # (V53), first exit
+                r = Pair((WIDER * max(A.u, r.u)).upper(), (WIDER * max(A.v, r.v)).upper())
+        raise NotProved("the tube around a piece in the slow rate grows too wide; ask for more digits")
+
+    def _norms(self, along: Along) -> _Norms:
+        coefficients, remainders = along.jacobian
+        k = self.components.fast
+        mu = logarithmic_norm(coefficients[:, :k, :k], remainders[:k, :k])
+        sup = abs(coefficients).sum(axis=0) + remainders
+        blocks = sup[:k, k:], sup[k:, :k], sup[k:, k:]
+        return _Norms(mu, *(_size(block) for block in blocks), self._pair(along.sensitivity))
+
+    def _walls(self, piece: Stretch) -> Iterator[_Wall]:
+        """Those of NEAR and BESIDE that lie where the bounds reach."""
+        farthest, size = self.smallest / piece.kappa(flint.arb(1)), max(abs(piece.path).sum(axis=0))
+        for R_u in (*(share * farthest for share in NEAR), *(times * size for times in BESIDE)):
+            if R_u < farthest and (wall := self._wall(piece, R_u.lower(), (NEAR[0] * self.smallest).lower())):
+                yield wall
+
+    def _wall(self, piece: Stretch, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
+        """The tube of complex displacements with these radii; None where the bounds do not reach as far."""
+        one, k = flint.arb(1), self.components.fast
+        radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R_u, R_v)
+        slope = chebyshev.derivative(piece.path)
+        speed = abs(slope).sum(axis=0) / piece.h
+        found = self.bounds.sizes(piece, one, abs(piece.path[0]) + radii, radii, speed)
+        if found is None:
+            return None
+        blocks = found.jacobian[:k, :k], found.jacobian[:k, k:], found.jacobian[k:, :k], found.jacobian[k:, k:]
+        q = abs(piece.slowness).sum()
+        sensitivity = self._pair(found.clock_slope * q)
+        norms = _Norms(*(_size(block) for block in blocks), sensitivity)
+        slopes = Pair(_size(found.inner[:k]), _size(found.inner[k:]))
+        return _Wall(Pair(R_u, R_v), norms, slopes, found.clock.upper())
+
+    def _pair(self, X: Array) -> Pair:
+        return Pair(*map(_size, self.components.split(X)))
+
+    def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
+        """J(0) - J of the flow at x, a ball (V55); and its derivative by x, nearly."""
+        piece, of, A = tube.piece, self.components, tube.deviation
+        points = _objects([x])
+        P = chebyshev.basis(points, len(piece.path) - 1) @ piece.path
+        y, kappa = self.field.state(piece, points, P)[0], piece.kappa(x)
+        gradient = self.landscape.gradient(y)
+        FH = self._pair(gradient[of.others] / np.where(of.is_fast, kappa, kappa**2))
+        V = A.u + A.v
+        doubt = kappa**2 * ((FH.u + tube.slopes.u * V) * A.u + (FH.v + tube.slopes.v * V) * A.v)
+        slope = piece.h * (gradient**2).sum() / gradient[of.clock]
+        return self.landscape.drop(y) + flint.arb(0, doubt.upper()), slope.mid()
+
+    def handover(self, piece: Stretch, centre: Array, radius: flint.arb) -> tuple[flint.arb, Pair]:
+        """x of a first piece where a flow comes in that is within `radius` of a displacement, a ball, and |V| there."""
+        of = self.components
+        begin = (piece.top - (centre[of.clock] + flint.arb(0, radius))) / piece.h - 1
+        if not (begin >= -1 and begin < 1):
+            raise NotProved("the start-up does not end on the first piece")
+        P = chebyshev.basis(_objects([begin]), len(piece.path) - 1)[0] @ piece.path
+        kappa = piece.kappa(begin)
+        V = self._pair(centre[of.others] / np.where(of.is_fast, kappa, 1) - P)
+        return begin, Pair((V.u + radius / kappa).upper(), self._riding(V.v + radius))
+
+    def joint(self, tube: Tube, following: Stretch) -> Pair:
+        """Bounds of |V_u|, |V_v| in the units and around the P of the piece that follows."""
+        piece, k = tube.piece, self.components.fast
+        ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
+        ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
+        jump = self._pair(ends * np.where(self.components.is_fast, ratio, 1) - begins)
+        return Pair((jump.u + tube.after.u * ratio).upper(), self._riding(jump.v + tube.after.v))
+
+    def _riding(self, error: flint.arb) -> flint.arb:
+        return error.upper() if self.components.riding else ZERO
+
+
+class _Crossing:
+    """The flow through one piece, by what is enclosed along it."""
+
+    def __init__(self, piece: Stretch, begin: flint.arb, error: Pair, along: Along, norms: _Norms, E: Pair) -> None:
+        self.piece, self.begin, self.error, self.norms, self.E = piece, begin, error, norms, E
+        self.mismatch = along.mismatch
+        self.T = transit(piece, begin, flint.arb(1))
+        self.start = piece.kappa(begin) ** 2
+        self.reach = 2 * piece.h * abs(piece.slowness).sum()
+
+    def within(self, wall: _Wall, r: Pair) -> Tube | None:
+        """What follows from |V_u| <= r_u, |V_v| <= r_v; None where nothing does."""
+        piece, error, E, own, far = self.piece, self.error, self.E, self.norms, wall.norms
+        share = wall.share(r)
+        if not share < 1:
+            return None
+        mu, b, c, e = (x + 2 * share * y for x, y in ((own.mu, far.mu), (own.b, far.b), (own.c, far.c), (own.e, far.e)))
+        of_u, of_v = own.sensitivity.u + 2 * share * far.sensitivity.u, own.sensitivity.v + 2 * share * far.sensitivity.v
+        eta = (self.mismatch + of_u * r.u + of_v * r.v).upper()
+        if not (2 * eta < 1 and mu < 0):
+            return None
+        g, Z = -mu, self.reach / (1 - eta)
+        slack = g - 2 * piece.lag * piece.kappa(flint.arb(1)) ** 2 * wall.clock
+        transient = min(Z.upper(), (self.start / slack).upper()) if slack > 0 else Z  # (V53)
+        growth = (e * Z).exp()
+        loop = growth * c * Z * b / g
+        if not loop < 1:
+            return None
+        A_v = growth * (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) / (1 - loop)
+        a = (b * A_v + E.u) / g
+        after = error.u * (-g * self.T / (1 + eta)).exp() + a  # (V52)
+        rate = self.mismatch + of_v * A_v + of_u * a  # (V54)
+        A, at_end = Pair((error.u + a).upper(), A_v.upper()), Pair(after.upper(), A_v.upper())
+        return Tube(piece, self.begin, A, at_end, wall.slopes, (of_u * error.u / g).upper(), rate.upper(), eta)
+
+
+def _size(entries: Array) -> flint.arb:
+    """The Euclidean norm of a vector or, a bound of its norm, of a matrix; upwards, exact."""
+    return norm(entries.ravel()) if entries.size else ZERO
+
+
+def transit(piece: Stretch, begin: flint.arb, end: flint.arb) -> flint.arb:
+    """T of (V51) from x = begin to x = end, a ball."""
+    size = len(piece.slowness)
+    x = begin + (end - begin) * (1 + chebyshev.points(size)) / 2
+    q = chebyshev.basis(x, size - 1) @ piece.slowness
+    series = chebyshev.product(_legendre(size, flint.ctx.prec), -q)
+    return elapsed(piece.kappa(begin), piece.lag, piece.h * (end - begin), series)
+
+
+@lru_cache(maxsize=64)
+def _legendre(size: int, bits: int) -> flint.arb_mat:
+    """The matrix from values at the points of (V20) to coefficients in Legendre polynomials."""
+    with flint.ctx.workprec(bits):
+        return flint.arb_mat([[x.legendre_p(k) for k in range(size)] for x in chebyshev.points(size)]).inv()
+
+
+def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
+    """mu >= lambda_max of the symmetric part on all of [-1, 1], from coefficients (N, k, k) and remainders (k, k)."""
+    size, k, _ = coefficients.shape
+    parts = chebyshev.on_pieces((coefficients + coefficients.transpose(0, 2, 1)) / 2, PARTS)
+    found = []
+    for part in parts:
+        Q = rotation(_objects(each.mid() for each in part[0].ravel()).reshape(k, k))
+        R = chebyshev.ball_matrix(Q)
+        turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
+        hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
+        found.append(largest_eigenvalue(hull, obliqueness(Q)))
+    return (max(found) + _size(remainders)).upper()
