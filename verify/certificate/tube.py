@@ -91,6 +91,8 @@ class Tubes:
         defect = self._defect(coefficients, h, size, beyond)
         steepest, near, hessian = self._logarithmic_norms(coefficients, rho)
         lipschitz = 2 * hessian / near
+        if not all(each.is_finite() for each in (lipschitz, *steepest)):
+            raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
         least = (error + defect * h).upper()
         for widening in range(WIDENINGS):
             r = least * (WIDEST << widening)
@@ -151,8 +153,6 @@ class Tubes:
         width = Q.shape[1]
         parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
         hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
-        if not all(each.is_finite() for hull in hulls for each in hull.ravel()):
-            raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
         return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
