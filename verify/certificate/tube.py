@@ -23,6 +23,11 @@ Gronwall over a part of length l, from |y - p| <= eps at its begin,
 which is monotone in time. If eps and (V3) at the end of each part are < r, y cannot have left the tube: at a first exit
 it would be both = r and < r. Else a wider r is tried. A solution in the tube exists, for f is analytic there.
 
+Check. The gradient and the Hessian come from two programs. That they belong together is not needed by the proof, which
+trusts both, but is looked at on every piece, in balls:
+
+    f(p(1)) - f(p(-1)) = -int_{-1}^1 Hess J(p(x)) p'(x) dx                                                   (V8)
+
 Loss. For |v| <= eps <= eta, by Taylor's formula,  |J(p + v) - J(p)| <= |grad J(p)| eps + M eps^2 / 2        (V4)
 """
 
@@ -145,6 +150,8 @@ class Tubes:
             hessian = largest_row(close)
         size = 4 * ceil((2 + RESOLVED / log10(float(rho))) / 4)  # few sizes, whose tables are kept
         H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, size))[1]
+        if not self._belongs(H, coefficients, wide, rho):
+            raise NotProved("the Hessian is not the derivative of the gradient; something is broken")
         C = chebyshev.coefficients(H)
         Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
         delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
@@ -154,6 +161,17 @@ class Tubes:
         parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
         hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
         return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+
+    def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
+        """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
+        slope = chebyshev.derivative(coefficients)
+        size = len(H)
+        along = chebyshev.coefficients((H @ chebyshev.values(slope, size)[..., None])[..., 0])
+        whole = sum(along[k] * (flint.arb(2) / (1 - k * k)) for k in range(0, size, 2))
+        beyond = 2 * chebyshev.remainder(wide @ (abs(slope[0]) + chebyshev.reach(slope, rho)), rho, size)
+        signs = np.array([(-1) ** k for k in range(len(coefficients))], dtype=object)
+        before, after = -self.landscape.gradient(np.stack([signs @ coefficients, coefficients.sum(axis=0)]))
+        return all(not abs(gap) > doubt for gap, doubt in zip(after - before - whole, beyond, strict=True))
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
         """J(0) - J(y) at x, a ball (V4), and -dJ/dtau there, nearly."""

@@ -60,7 +60,7 @@ def test_equal_nodes_are_refused():
 
 
 @settings(deadline=None, max_examples=20)
-@given(numbers=st.lists(st.integers(-50, 50), min_size=2, max_size=8), x=st.floats(-1, 1), pieces=st.integers(1, 5))
+@given(numbers=st.lists(st.integers(-50, 50), min_size=2, max_size=8), x=st.integers(-16, 16).map(lambda k: k / 16), pieces=st.integers(1, 5))
 def test_hulls_and_reaches_hold_the_polynomial_and_derivatives_are_right(numbers, x, pieces):
     ctx = working(30)
     with Arb(DIGITS).working():
