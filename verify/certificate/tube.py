@@ -11,7 +11,7 @@ Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f|
 of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
 
 Logarithmic norm. -Hess J likewise; the coefficients are rotated by Q before absolute values are taken, C_k -> Q^T C_k Q
-with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along complex lines
+with remainders R -> |Q|^T R |Q|, and bounded on each of some parts (V23). Off p, Schwarz' lemma along complex lines
 through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
 
     |Hess J(p + v) - Hess J(p)| <= (2 M / eta) |v| ,   mu = lambda_max(-Hess J(p)) + (2 M / eta) r            (V2)
@@ -47,8 +47,8 @@ from verify.certificate.logarithmic_norm import largest_eigenvalue, largest_row,
 from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
-PIECES = 8  # parts on which the eigenvalues of the Hessian are bounded
-TURNED = 0.5  # relative growth of a bound by couplings from which on a part has directions of its own
+PARTS = (8, 32, 128)  # of a piece, on which the eigenvalues of the Hessian are bounded
+COUPLED = 0.5  # relative growth of a bound, by couplings, from which on a part has directions of its own
 RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
@@ -62,7 +62,7 @@ class Tube:
     """A piece and how far from it the flow can be. Guarantee: enclosed.
 
     coefficients: of p in Chebyshev polynomials of x, shape (degree + 1, 2m). h: its duration. errors: bounds of |y - p|
-    at the ends of its parts, exact, shape (PIECES + 1,). hessian: M of (V4). defect: d. growth: int mu dt.
+    at the ends of its parts, exact, shape (parts + 1,). hessian: M of (V4). defect: d. growth: int mu dt.
     """
 
     coefficients: Array
@@ -78,7 +78,8 @@ class Tube:
 
     def error(self, x: flint.arb) -> flint.arb:
         """A bound of |y - p| at x, exact."""
-        part = min(max(int(float((x + 1) / 2) * PIECES), 0), PIECES - 1)
+        parts = len(self.errors) - 1
+        part = min(max(int(float((x + 1) / 2) * parts), 0), parts - 1)
         return max(self.errors[max(part - 1, 0) : part + 3])  # its neighbours too, whatever was rounded
 
 
@@ -105,9 +106,9 @@ class Tubes:
             if not r < near:
                 break
             mus = [(mu + lipschitz * r).upper() for mu in steepest]  # (V2)
-            errors = _gronwall(error, defect, mus, h / PIECES)
+            errors = _gronwall(error, defect, mus, h / len(mus))
             if all(each < r for each in errors):
-                return Tube(coefficients, h, errors, hessian, defect, float(sum(mus) * h / PIECES))
+                return Tube(coefficients, h, errors, hessian, defect, float(sum(mus) * h / len(mus)))
         raise NotProved("the tube around the trajectory grows too wide; ask for more digits, or shorter pieces")
 
     def _ellipse(self, coefficients: Array, h: flint.arb, error: flint.arb) -> tuple[flint.arb, int, flint.arb]:
@@ -156,8 +157,12 @@ class Tubes:
         C = chebyshev.coefficients(H)
         Q = rotation(_midpoints(C[0]), self.copies)
         delta, beyond = obliqueness(Q), _turned(chebyshev.remainder(wide, rho, size)[None], abs(Q))[0]
-        parts = chebyshev.on_pieces(_turned(C, Q), PIECES)
-        return [_steepest(part, beyond, delta) for part in parts], near, hessian
+        turned = _turned(C, Q)
+        for parts in PARTS:
+            found = [_steepest(part, beyond, delta) for part in chebyshev.on_pieces(turned, parts)]
+            if all(sharp for _, sharp in found):
+                break
+        return [bound for bound, _ in found], near, hessian
 
     def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
         """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
@@ -185,20 +190,23 @@ def _turned(matrices: Array, Q: Array) -> Array:
     return _objects(entries).reshape(len(matrices), Q.shape[1], Q.shape[1])
 
 
-def _steepest(B: Array, beyond: Array, delta: flint.arb) -> flint.arb:
-    """(V23) for the matrix with these coefficients, shape (N, n, n), and remainders, turned already by Q.
-
-    Where couplings tell, after another turn: 1 - delta is then the product of both.
+def _steepest(B: Array, beyond: Array, delta: flint.arb) -> tuple[flint.arb, bool]:
+    """(V23) for the matrix with these coefficients, shape (N, n, n), and remainders, turned already by Q; and whether
+    couplings add little. Where they do not, once more after another turn: 1 - delta is then the product of both.
     """
-    bound = largest_eigenvalue(chebyshev.hull(B, beyond).tolist(), delta)
-    middle = _midpoints(B[0])
-    largest = max(middle.diagonal())
-    if not bound > largest + TURNED * abs(largest):
-        return bound
-    Q = rotation(middle)
+    bound, sharp = _bound(B, beyond, delta)
+    if sharp:
+        return bound, sharp
+    Q = rotation(_midpoints(B[0]))
     own = obliqueness(Q)
-    hull = chebyshev.hull(_turned(B, Q), _turned(beyond[None], abs(Q))[0])
-    return min(bound, largest_eigenvalue(hull.tolist(), (delta + own + delta * own).upper()))
+    again, sharp = _bound(_turned(B, Q), _turned(beyond[None], abs(Q))[0], (delta + own + delta * own).upper())
+    return min(bound, again), sharp
+
+
+def _bound(B: Array, beyond: Array, delta: flint.arb) -> tuple[flint.arb, bool]:
+    bound = largest_eigenvalue(chebyshev.hull(B, beyond).tolist(), delta)
+    largest = max(B[0].diagonal()).mid()
+    return bound, bool(bound <= largest + COUPLED * abs(largest))
 
 
 def _midpoints(matrix: Array) -> Array:
