@@ -7,7 +7,7 @@ slowest fast rate, and less than SETTLED relative to U for the tube to hold it.
 """
 
 from collections.abc import Iterator
-from math import log10
+from math import inf, log10
 
 import flint
 import numpy as np
@@ -25,12 +25,15 @@ from verify.certificate.in_slow_rate import Recorded
 from verify.certificate.in_time import Recorded as InTime
 from verify.certificate.proved import NotProved
 from verify.certificate.slow_field import Stretch
+from verify.certificate.slow_tube import SlowTubes
 
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
+EASY = 3.2  # decades between the fast rates that INSIDE covers: U has their ratio in it, and its error divides by g
 BEFORE = flint.arb(2) ** -30  # of the rate, above the start
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
+STIFF = 100.0  # a defect in units of the error that makes it, at most
 SETTLED = 1e-4
 FIRST = 0.01  # step of a start-up to try
 MOST_STEPS = 200  # of a start-up
@@ -46,15 +49,18 @@ def record(problem: Problem, digits: int) -> Recorded:
         here = clock(problem)
     except NoSlowRate as reason:
         raise NotProved(str(reason)) from None
+    hard = round(2 * max(0.0, -log10(here.slowest) - EASY))
+    digits += hard
     flow = GradientFlow(problem, Arb(digits + GUARD))
     with flow.arithmetic.working():
         manifold = SlowManifold(flow, here.spare)
-        pieces = list(_pieces(manifold, digits))
-        recorded = tuple(_stretch(manifold, piece) for piece in pieces)
-        tau = sum((piece.duration for piece in pieces), flint.arb(0))
+        tau, recorded = flint.arb(0), list[Stretch]()
+        for piece, stretch in _pieces(manifold, SlowTubes(problem, here.spare, flow.arithmetic), digits, LOOSEST / 10**hard):
+            tau = tau + piece.duration
+            recorded.append(stretch)
         near = (tau * here.slowest).min(flint.arb(10) ** digits)
         start_up = _start_up(flow, manifold, recorded[0], digits, min(SETTLED, _error(digits, near)))
-    return Recorded(here.spare, start_up, recorded, digits + GUARD)
+    return Recorded(here.spare, start_up, tuple(recorded), digits + GUARD)
 
 
 def _float(number: flint.arb) -> flint.arb:
@@ -62,7 +68,7 @@ def _float(number: flint.arb) -> flint.arb:
     return flint.arb(float(number))
 
 
-def _pieces(manifold: SlowManifold, digits: int) -> Iterator[Piece]:
+def _pieces(manifold: SlowManifold, tubes: SlowTubes, digits: int, loosest: float) -> Iterator[tuple[Piece, Stretch]]:
     """Pieces from a little above the start to a little beyond the escape."""
     landscape, clock, s = manifold.flow.landscape, manifold.clock, stages(digits + INSIDE)
     target = evaluate(landscape.problem.drop, manifold.arithmetic) * BEYOND
@@ -85,16 +91,27 @@ def _pieces(manifold: SlowManifold, digits: int) -> Iterator[Piece]:
             h = h / 2
             continue
         part = max(float(piece.duration / (tau + piece.duration)), 1e-300)
-        tolerance = min(LOOSEST, 10.0 ** -(digits + INSIDE) / min(1, WEIGHT * part))
-        factor = SAFETY * max(piece.error / tolerance, 1e-30) ** (-1 / s)
-        if piece.error > tolerance:
+        tolerance = min(loosest, 10.0 ** -(digits + INSIDE) / min(1, WEIGHT * part))
+        stretch = _stretch(manifold, piece)
+        error = max(piece.error, _defect(tubes, stretch) / STIFF)
+        factor = SAFETY * max(error / tolerance, 1e-30) ** (-1 / s)
+        if error > tolerance:
             h = h * max(SHRINK, factor)
             continue
-        yield piece
+        yield piece, stretch
         y, tau, last = piece.after, (tau + piece.duration).mid(), piece
         if landscape.drop(y) > target:
             return
         h = h * min(GROW, factor)
+
+
+def _defect(tubes: SlowTubes, stretch: Stretch) -> float:
+    """The largest certified defect, relative to P; inf where there is none."""
+    try:
+        defect = tubes.along(stretch).defect
+    except NotProved:
+        return inf
+    return float(max(defect) / max(abs(stretch.path).sum(axis=0)))
 
 
 def _stretch(manifold: SlowManifold, piece: Piece) -> Stretch:

@@ -120,9 +120,13 @@ class SlowTubes:
         self.landscape = self.field.landscape
         self.smallest = min(self.landscape.fitted_w).lower()
 
+    def along(self, piece: Stretch) -> Along:
+        """What is enclosed along a piece."""
+        return self.field.along(piece, self.bounds.remainders(piece))
+
     def around(self, piece: Stretch, begin: flint.arb, error: Pair) -> Tube:
         """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
-        along = self.field.along(piece, self.bounds.remainders(piece))
+        along = self.along(piece)
         crossing = _Crossing(piece, begin, error, along, self._norms(along), self._pair(along.defect))
         for wall in sorted(self._walls(piece), key=lambda wall: wall.norms.mu / wall.radius.u):
             r = Pair(ZERO, ZERO)
