@@ -2,6 +2,7 @@
 
     index.html            self-contained: MathML, inline SVG and CSS, no script, no network
     results.json          every number of the page and more
+    certificate-NNN.json  of each cell, where the study asks for them: written by verify/certified.py
     figures/NAME.{svg,pdf,csv}
 
 Everything is written to a fresh folder first and moved into place at the end; other files in the folder stay.
@@ -29,10 +30,11 @@ from theory.kernels import t
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from theory.special import DividedMoment, GaussianMoment, MomentBase, PowerMoment
-from verify.certified import StudyCertificates, compact
+from verify.certified import StudyCertificates
 from verify.derivation import Derived, Lettered, derived, parametrised
 from verify.figures import CursePoint, curse, landscape, plateaus
 from verify.finding import (
+    between,
     by_memory,
     cell_name,
     common_two_w0,
@@ -295,7 +297,7 @@ def _page(
         **main,
         width=width,
         pictures={picture.name: (picture, _inline(picture)) for picture in pictures},
-        compact=compact,
+        between=between,
         checks=checks,
         passed=sum(check.passed for check in checks),
         guarantees=GUARANTEES,

@@ -5,7 +5,7 @@
     time         recipe 1: tau with time as the variable                       everywhere else
     minimum      the flow converges to a minimum short of the drop             where a run of the flow ends in one
 
-They are tried in this order. Recorders are not trusted: each gives data, and the outcome is what `prove` of
+They are tried in this order. What one refuses is why it is the next one's turn. Recorders are not trusted: each gives data, and the outcome is what `prove` of
 verify/certificate/checking.py makes of them after they have been text, so what is claimed is what a file can prove.
 """
 
@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from numerics.answer import check_count
-from numerics.escape import FEWEST_DIGITS, MOST_DIGITS, escape_time
+from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
 from numerics.run import Outcome
-from numerics.slow_rate import NoSlowRate
 from theory.dense import DenseProblem
 from theory.problem import Problem
+from verify.certificate import recording_slow, recording_stationary, recording_time
 from verify.certificate.checking import Conclusion, Data, prove
 from verify.certificate.dyadic import digits_of
 from verify.certificate.file import Claim, Filed
@@ -28,11 +28,15 @@ from verify.certificate.proved import NotProved
 from verify.deadline import TimeIsUp, deadline
 
 Recipe = Literal["time", "slow-rate"]
-RECIPES: tuple[Recipe, ...] = ("slow-rate", "time")
+RECORDERS: dict[str, Callable[[Problem, int], Any]] = {
+    "slow-rate": recording_slow.record,
+    "time": recording_time.record,
+}
 NOT_CERTIFIED = "not certified"
 EXTRA = 2  # digits asked of a recorder beyond those wanted
 ATTEMPTS = 3  # at a proof, with more digits each time
-LOOK_DIGITS = 10  # of the run that tells how a flow ends which has no escape to prove
+FIRST = {"slow-rate": "a plateau, whose slow rate tells the time"}  # why a recipe, where none before it was refused
+MORE = 8  # digits asked beyond those of an attempt that proved nothing
 Progress = Callable[[str], None]
 
 
@@ -42,7 +46,7 @@ class Certificate:
 
     outcome: escaped, stationary (never escapes), unreachable, or "not certified", for `reason`. lower, upper: decimals
     that enclose tau, rounded outwards; None unless escaped. digits: certified by what is printed; asked: those wanted.
-    recipe: how it is proved; why: this recipe. working_digits: of the balls. also: what else is proved, ready for JSON.
+    recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the balls. also: what else is proved, ready for JSON.
     data: what is recorded, ready for JSON, for a file. seconds: recording and proving.
     """
 
@@ -107,8 +111,8 @@ def certify(
     '15.025899775'
     """
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the digits of tau to be certified")
-    if recipe is not None and recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)} or None, got {recipe!r}; None has it chosen")
+    if recipe is not None and recipe not in RECORDERS:
+        raise ValueError(f"recipe must be one of {', '.join(RECORDERS)} or None, got {recipe!r}; None has it chosen")
     if isinstance(problem, DenseProblem):
         return Certificate(problem, NOT_CERTIFIED, "no recipe is for the flow of a dense network", digits)
     began = time.perf_counter()
@@ -121,80 +125,46 @@ def certify(
 
 
 def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progress) -> Certificate:
-    """The first recipe that goes through, in the order of the module."""
+    """The first recipe that goes through, in the order of the module; else why none does."""
     refused = list[str]()
-
-    def tried(word: str, attempt: Callable[[], Certificate]) -> Certificate | None:
+    for word in ("unreachable", *(RECORDERS if recipe is None else (recipe,)), "minimum"):
         try:
-            return attempt()
-        except (NotProved, NoSlowRate, NotImplementedError) as reason:
-            refused.append(f"{word}: {reason}")
-            return None
-
-    with_words = "; ".join
-    tell("unreachable")
-    if found := tried("unreachable", lambda: _proved(problem, "unreachable", {}, digits)):
-        return replace(found, why="the drop is at least the loss at the start")
-    refused.clear()
-    for word in RECIPES if recipe is None else (recipe,):
-        why = "as asked" if recipe else with_words(refused) or "there is a plateau, whose slow rate tells the time"
-        if word == "time" and (ended := _how_it_ends(problem, tell)):
-            outcome, reason = ended
-            if outcome is Outcome.stationary and (found := tried("minimum", lambda: _settled(problem, digits, tell))):
-                return replace(found, why=reason)
-            refused.append(reason)
-            continue
-        if found := tried(word, lambda word=word: _escaped(problem, digits, word, tell)):  # type: ignore[misc]
-            return replace(found, why=why)
-    return Certificate(problem, NOT_CERTIFIED, with_words(refused), digits)
+            found = _escaped(problem, digits, word, tell) if word in RECORDERS else _ended(problem, digits, word, tell)
+            return replace(found, why="; ".join(refused) or FIRST.get(word, ""))
+        except Exception as reason:  # whatever a recorder raises, it is the next one's turn
+            if word != "unreachable":
+                refused.append(f"{word}: {str(reason) or type(reason).__name__}")
+    return Certificate(problem, NOT_CERTIFIED, "; ".join(refused), digits)
 
 
-def _how_it_ends(problem: Problem, tell: Progress) -> tuple[Outcome, str] | None:
-    """How the flow ends by an estimate, with the reason; None where it escapes."""
-    tell("how the flow ends")
-    found = escape_time(problem, digits=LOOK_DIGITS)
-    return None if found.outcome is Outcome.escaped else (found.outcome, f"{found.outcome.name}: {found.reason}")
+def _ended(problem: Problem, digits: int, recipe: str, tell: Progress) -> Certificate:
+    """By "unreachable" or "minimum". Raises NotProved."""
+    data: Data = {}
+    if recipe == "minimum":
+        tell("minimum: recording")
+        data = recording_stationary.record(problem, digits).as_dict()
+    tell(f"{recipe}: proving")
+    return _proved(problem, recipe, data, digits)
 
 
 def _escaped(problem: Problem, digits: int, recipe: str, tell: Progress) -> Certificate:
-    """By one of RECIPES. Raises NotProved."""
-    asked, best = digits + EXTRA, None
+    """By one of RECORDERS. Raises NotProved."""
+    asked, best, reason = digits + EXTRA, None, NotProved("nothing was tried")
     for _ in range(ATTEMPTS):
         tell(f"{recipe}: recording {asked} digits")
+        data = RECORDERS[recipe](problem, asked).as_dict()
+        tell(f"{recipe}: proving")
         try:
-            data = _record(recipe)(problem, asked).as_dict()
-            tell(f"{recipe}: proving")
             found = _proved(problem, recipe, data, digits)
-        except NotProved:
-            if best is None:
-                raise
-            break
-        if best is None or (found.digits or 0) > (best.digits or 0):
-            best = found
-        if not best.short:
-            break
-        asked += digits - (found.digits or 0) + EXTRA
-    assert best is not None
+        except NotProved as error:
+            reason, asked = error, asked + MORE
+            continue
+        if not found.short:
+            return found
+        best, asked = found, asked + digits - (found.digits or 0) + EXTRA
+    if best is None:
+        raise reason
     return best
-
-
-def _settled(problem: Problem, digits: int, tell: Progress) -> Certificate:
-    """By a minimum. Raises NotProved."""
-    from verify.certificate.recording_stationary import record
-
-    tell("minimum: recording")
-    data = record(problem).as_dict()
-    tell("minimum: proving")
-    return _proved(problem, "minimum", data, digits)
-
-
-def _record(recipe: str) -> Callable[[Problem, int], Any]:
-    """The recorder of a recipe: untrusted."""
-    if recipe == "time":
-        from verify.certificate.recording_time import record
-    else:
-        from verify.certificate.recording_slow import record
-    return record
 
 
 def _proved(problem: Problem, recipe: str, data: Data, digits: int) -> Certificate:

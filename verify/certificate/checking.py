@@ -17,10 +17,12 @@ from typing import Any
 
 import flint
 
+from numerics.unreachable import unreachable
 from theory.problem import Problem
+from verify.certificate import in_slow_rate, in_time, stationary
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
-from verify.certificate.proved import NotProved
+from verify.certificate.proved import NotProved, Proved
 
 SHOWN = 30  # digits at most of an interval that is only told
 Data = dict[str, Any]
@@ -43,10 +45,11 @@ class Conclusion:
         """The claim with tau to so many digits, or as many as are proved, rounded outwards."""
         if self.lower is None or self.upper is None:
             return Claim(self.outcome)
-        shown = outwards(self.lower, self.upper, digits + 2)  # two units of the last place may be lost by rounding
-        if (reached := digits_of(*shown)) < digits:
-            shown = outwards(self.lower, self.upper, reached + 2)
-        return Claim(self.outcome, *shown)
+        for extra in (1, 2):  # a unit or two of the last place is lost by rounding
+            shown = outwards(self.lower, self.upper, digits + extra)
+            if (reached := digits_of(*shown)) >= digits:
+                return Claim(self.outcome, *shown)
+        return Claim(self.outcome, *outwards(self.lower, self.upper, reached + 2))
 
     def proves(self, claim: Claim) -> bool:
         """Whether the claim stands (V90)."""
@@ -70,8 +73,6 @@ def prove(problem: Problem, recipe: str, data: Data) -> Conclusion:
 
 def _unreachable(problem: Problem, data: Data) -> Conclusion:
     """drop >= J(0), exactly or in balls: nothing is recorded."""
-    from numerics.unreachable import unreachable
-
     if data:
         raise ValueError(f"a drop out of reach needs no data, got {', '.join(data)}")
     if not unreachable(problem):
@@ -79,7 +80,30 @@ def _unreachable(problem: Problem, data: Data) -> Conclusion:
     return Conclusion("unreachable")
 
 
-PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {"unreachable": _unreachable}
+def _in_time(problem: Problem, data: Data) -> Conclusion:
+    return _escaped(in_time.prove(problem, in_time.Recorded.from_dict(data)))
+
+
+def _in_slow_rate(problem: Problem, data: Data) -> Conclusion:
+    return _escaped(in_slow_rate.prove(problem, in_slow_rate.Recorded.from_dict(data)))
+
+
+def _escaped(found: Proved) -> Conclusion:
+    (passage,) = found.passages
+    return Conclusion("escaped", *passage, found.digits)
+
+
+def _minimum(problem: Problem, data: Data) -> Conclusion:
+    found = stationary.prove(problem, stationary.Recorded.from_dict(data))
+    return Conclusion("stationary", digits=found.digits, also={"limit": found.as_dict()})
+
+
+PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
+    "unreachable": _unreachable,
+    "slow-rate": _in_slow_rate,
+    "time": _in_time,
+    "minimum": _minimum,
+}
 
 
 @dataclass(frozen=True)

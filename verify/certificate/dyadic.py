@@ -87,13 +87,45 @@ def array(written: object, shape: tuple[int, ...], name: str) -> Array:
                 raise ValueError(f"{where}: {error}") from None
             return
         size = shape[len(index)]
-        if not isinstance(given, list) or len(given) != size:
-            raise ValueError(f"{where}: must be a list of {size} entries, got {_short(given)}")
-        for i, each in enumerate(given):
+        if len(entries := listed(given, where)) != size:
+            raise ValueError(f"{where}: must be a list of {size} entries, got {len(entries)}")
+        for i, each in enumerate(entries):
             fill((*index, i), each)
 
     fill((), written)
     return found
+
+
+def column(written: object, name: str) -> Array:
+    """The array of a list of texts, of any length."""
+    return array(written, (len(listed(written, name)),), name)
+
+
+def rectangle(written: object, name: str) -> Array:
+    """The array of a list of lists of texts, all as long as the first."""
+    rows = listed(written, name)
+    return array(rows, (len(rows), len(listed(rows[0], f"{name}.0")) if rows else 0), name)
+
+
+def listed(written: object, name: str) -> list[Any]:
+    """What must be a list; ValueError names it."""
+    if not isinstance(written, list):
+        raise ValueError(f"{name}: must be a list, got {_short(written)}")
+    return written
+
+
+def fields_of(written: object, names: tuple[str, ...], name: str) -> list[Any]:
+    """The values of a table that must have these keys and no other, in this order; ValueError names it."""
+    if not isinstance(written, dict) or set(written) != set(names):
+        raise ValueError(f"{name}: must be a table of {', '.join(names)}, and of nothing else, got {_short(written)}")
+    return [written[each] for each in names]
+
+
+def check_integers(**numbers: object) -> None:
+    """ValueError unless these are integers, which a bool is not."""
+    for name, number in numbers.items():
+        if type(number) is not int:
+            raise ValueError(f"{name}: must be an integer, got {_short(number)}")
 
 
 # ---- decimals, rounded outwards -----------------------------------------------------------------------------------

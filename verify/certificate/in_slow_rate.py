@@ -27,6 +27,7 @@ from numerics.compiling import evaluate
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import in_time
+from verify.certificate.dyadic import check_integers, fields_of, listed
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.slow_field import Stretch
 from verify.certificate.slow_tube import SlowTubes, Tube
@@ -48,6 +49,19 @@ class Recorded:
     start_up: in_time.Recorded
     pieces: tuple[Stretch, ...]
     digits: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: dyadics as text."""
+        pieces = [each.as_dict() for each in self.pieces]
+        return {"spare": self.spare, "start_up": self.start_up.as_dict(), "pieces": pieces, "digits": self.digits}
+
+    @classmethod
+    def from_dict(cls, written: Any) -> "Recorded":
+        """Back from `as_dict`; ValueError for anything else."""
+        spare, start_up, pieces, digits = fields_of(written, ("spare", "start_up", "pieces", "digits"), "data")
+        check_integers(spare=spare, digits=digits)
+        stretches = tuple(Stretch.from_dict(each, f"pieces.{i}") for i, each in enumerate(listed(pieces, "pieces")))
+        return cls(spare, in_time.Recorded.from_dict(start_up), stretches, digits)
 
 
 def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None = None) -> Proved:

@@ -11,12 +11,13 @@ on. J falls strictly along the flow, unless it rests, so J(0) - J exceeds a drop
     J(0) - J(y(tau_1)) < drop < J(0) - J(y(tau_2))                                                           (V6)
 
 which (V4) decides at two points near the crossing of p, exact numbers tau_1 = t_k + h_k (1 + x_1)/2 up to balls. Units
-that start alike stay alike, for the flow treats them alike: if the recorded values are alike too, exactly, y - p is in
-that subspace, and the logarithmic norm is taken there.
+that start alike stay alike, for the flow treats them alike. Of them only the first one's values are read, and p is alike
+too by definition: y - p is in that subspace, and the logarithmic norm is taken there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import flint
 import numpy as np
@@ -24,9 +25,11 @@ import sympy as sp
 
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
+from numerics.landscape import copies
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import chebyshev
+from verify.certificate.dyadic import check_integers, column, fields_of, rectangle, texts
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.tube import Tube, Tubes, norm
 
@@ -49,11 +52,22 @@ class Recorded:
     values: Array
     digits: int
 
-    def pieces(self) -> Iterator[tuple[flint.arb, Array]]:
-        """Duration and values of each piece."""
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: dyadics as text."""
+        return {name: texts(getattr(self, name)) for name in ("nodes", "durations", "values")} | {"digits": self.digits}
+
+    @classmethod
+    def from_dict(cls, written: Any) -> "Recorded":
+        """Back from `as_dict`; ValueError for anything else."""
+        nodes, durations, values, digits = fields_of(written, ("nodes", "durations", "values", "digits"), "data")
+        check_integers(digits=digits)
+        return cls(column(nodes, "nodes"), column(durations, "durations"), rectangle(values, "values"), digits)
+
+    def pieces(self, values: Array) -> Iterator[tuple[flint.arb, Array]]:
+        """Duration and values of each piece, of values of this shape."""
         degree = len(self.nodes) - 1
         for k, h in enumerate(self.durations):
-            yield h, self.values[k * degree : (k + 1) * degree + 1]
+            yield h, values[k * degree : (k + 1) * degree + 1]
 
 
 def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None = None) -> Proved:
@@ -67,19 +81,22 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
         goals = [evaluate(drop, balls) for drop in (drops if drops is not None else (problem.drop,))]
         found: list[tuple[flint.arb, flint.arb] | None] = [None] * len(goals)
         tubes, through = Tubes(problem, recorded.digits), chebyshev.through(recorded.nodes)
-        error = norm(recorded.values[0] - tubes.landscape.start)  # (V5)
+        known = _alike(problem, recorded.values, balls)
+        error = norm(known[0] - tubes.landscape.start)  # (V5)
         begin, last = flint.arb(0), None
-        for h, values in recorded.pieces():
+        for h, values in recorded.pieces(known):
             tube = tubes.around(chebyshev.product(through, values), h, error)
             reached, _ = tubes.drop(tube, flint.arb(1))
             for i, goal in enumerate(goals):
                 if found[i] is None and reached > goal:
                     found[i] = _passage(tubes, goal, begin, tube, last)
             begin, error, last = begin + h, tube.errors[-1], tube
-    passages = [each for each in found if each is not None]
-    if len(passages) < len(goals):
-        raise NotProved("the recorded trajectory ends before the loss has fallen by the drop")
-    return Proved(RECIPE, tuple(passages), recorded.digits, (recorded.values[-1], error))
+        passages = [each for each in found if each is not None]
+        if len(passages) < len(goals):
+            raise NotProved("the recorded trajectory ends before the loss has fallen by the drop")
+        centre = balls.midpoint(known[-1])
+        end = centre, (error + norm(known[-1] - centre)).upper()
+    return Proved(RECIPE, tuple(passages), recorded.digits, end)
 
 
 def _check(problem: Problem, recorded: Recorded) -> None:
@@ -99,6 +116,16 @@ def _check(problem: Problem, recorded: Recorded) -> None:
         raise NotProved("the nodes must rise from -1 to 1")
     if not all(h > 0 for h in durations):
         raise NotProved("durations must be > 0")
+
+
+def _alike(problem: Problem, values: Array, balls: Arb) -> Array:
+    """The values that define p, balls: those recorded of the first of units that start alike, for all of them."""
+    m, values = problem.start.width, values.copy()
+    for copy, original in copies(problem):
+        part = copy // m  # 0 for amplitudes, 1 for rates
+        apart = problem.reference[original % m][part] - problem.reference[copy % m][part]
+        values[:, copy] = values[:, original] + evaluate(apart, balls)
+    return values
 
 
 def _passage(

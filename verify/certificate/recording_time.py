@@ -5,11 +5,12 @@ For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run. The integrator controls its steps by this, looking for d at a few points between its
+with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The integrator controls its steps by this, looking for d at a few points between its
 stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
 component that lies off the slow manifold by an error counts h times its rate.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log
 
@@ -27,25 +28,36 @@ from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.in_time import Recorded
 from verify.certificate.proved import NotProved
+from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 9.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+LATEST = 4  # times the time expected, when it is given up
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
 
-def record(problem: Problem, digits: int, *, span: str | None = None, stages: int | None = None) -> Recorded:
+def record(
+    problem: Problem,
+    digits: int,
+    *,
+    until: Callable[[Array], bool] | None = None,
+    span: str | None = None,
+    stages: int | None = None,
+) -> Recorded:
     """A trajectory from the start past the escape that should carry `digits` certified digits of tau. Guarantee: none.
 
-    span: decimal, a time to end at instead, where the state is to have `digits` absolute digits. stages: of the steps.
+    until: tells of a displacement, shape (2m,), whether the trajectory may end there instead, with `digits` absolute
+    digits; span: decimal, the time at which that is expected, roughly. stages: of the steps.
     Raises NotProved where the flow is not seen to escape, or the integrator gives up.
     """
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
     decades = max(0.0, float(tau.log()) / log(10))
+    goal += decades if span else 0.0  # what is left is not known to the last digits of a long span
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
     stages = stages or round(10 + 0.4 * (goal + decades))
     flow = GradientFlow(problem, working)
@@ -57,9 +69,11 @@ def record(problem: Problem, digits: int, *, span: str | None = None, stages: in
         for step in integrator.steps(y, FIRST):
             steps.append(step)
             t = (t + step.h).mid()
-            integrator.left = max(tau - t, flint.arb(0))
-            if (t >= tau) if span else flow.landscape.drop(step.after) > target:
+            integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
+            if until(step.after) if until else flow.landscape.drop(step.after) > target:
                 break
+            if t > LATEST * tau:
+                raise NotProved("the trajectory does not come to its end in the time expected")
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
         values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
         exact = _objects(each.mid() for each in values.ravel()).reshape(values.shape)
@@ -78,6 +92,13 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
     return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+
+
+def _time_left(flow: GradientFlow, y: Array) -> flint.arb:
+    """1/mu with mu the growth of f along the flow, f . f' f / |f|^2: on a plateau about the time left; else 0."""
+    f, jacobian = flow.rhs_and_jacobian(y)
+    growth = f @ jacobian @ f
+    return ((f @ f) / growth).mid() if growth > 0 else flint.arb(0)
 
 
 class _Controlled(Integrator):
@@ -104,7 +125,7 @@ class _Controlled(Integrator):
         step = super().step(y, h, guess)
         values, slopes = (look(step.stages) for look in self._looks)
         defect = 2 * slopes / h - self.flow.rhs(y + values)
-        largest = max((each * each).sum() for each in defect).sqrt()
+        largest = max(map(norm, defect))
         return replace(step, error=float(largest * h / allowed))
 
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:

@@ -27,6 +27,7 @@ from numerics.arithmetic import Arb, Array, _objects
 from numerics.landscape import Landscape
 from theory.problem import Problem
 from verify.certificate import chebyshev
+from verify.certificate.dyadic import column, fields_of, parse, rectangle, text, texts
 
 OVERSAMPLED = 2  # points for each coefficient of a polynomial
 _exp = np.frompyfunc(flint.arb.exp, 1, 1)
@@ -45,6 +46,17 @@ class Stretch:
     lag: flint.arb
     path: Array
     slowness: Array
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: dyadics as text."""
+        numbers = {name: text(getattr(self, name)) for name in ("top", "bottom", "scale", "lag")}
+        return numbers | {"path": texts(self.path), "slowness": texts(self.slowness)}
+
+    @classmethod
+    def from_dict(cls, written: Any, name: str) -> "Stretch":
+        """Back from `as_dict`; ValueError, which names it, for anything else."""
+        *numbers, path, slowness = fields_of(written, ("top", "bottom", "scale", "lag", "path", "slowness"), name)
+        return cls(*map(parse, numbers), rectangle(path, f"{name}.path"), column(slowness, f"{name}.slowness"))
 
     @property
     def h(self) -> flint.arb:

@@ -34,8 +34,7 @@ import flint
 import numpy as np
 
 from numerics.arithmetic import Arb, Array, _objects
-from numerics.flow import _copies
-from numerics.landscape import Landscape
+from numerics.landscape import Landscape, copies
 from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.chebyshev import ball_matrix
@@ -48,7 +47,7 @@ ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
 MOST_POINTS = 512
 WIDEST, WIDENINGS = 8, 6  # r in units of the least that eps can be, and how often it may double
-NEAR = flint.arb(0.25)  # eta in units of the slowest rate
+NEAR = flint.arb(0.15)  # eta in units of the slowest rate
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Tubes:
         self.balls = Arb(digits)
         self.landscape = Landscape(problem, self.balls)
         self.majorant = Majorant(problem)
-        self.copies = _copies(problem)
+        self.copies = copies(problem)
 
     def around(self, coefficients: Array, h: flint.arb, error: flint.arb) -> Tube:
         """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
