@@ -195,12 +195,11 @@ def test_other_tampering_is_refused():
     exact = recorded(given, 15)
     first = exact.pieces[0]
     durations = exact.start_up.durations.copy()
-    durations[-1] = durations[-1] / 2
     ball = first.slowness.copy()
     ball[0] = flint.arb(-1, 1e-20)
     with Arb(60).working():
         scale, lag, bottom = 2 * first.scale, first.lag + 1, first.bottom + flint.arb(2) ** -40
-        slowness = -first.slowness
+        slowness, durations[-1] = -first.slowness, durations[-1] / 2
     for bad, reason in [
         (tampered(exact, scale=scale), "tube"),
         (tampered(exact, lag=lag), "tube"),
