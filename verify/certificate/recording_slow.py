@@ -1,8 +1,8 @@
 r"""Data for recipe "slow-rate": a start-up in time and pieces of the slow manifold. Not trusted, only good.
 
 An error of a piece costs its share of tau, so tolerances relax as the pieces go by: a piece that takes the part p of the
-time so far may be p times worse. The first piece begins BEFORE above the start, where nothing is known but the slow
-solution; the start-up comes in on it when it is as near as the digits demand: an offset V costs V/g of tau, g the
+time so far may be p times worse. The first piece begins a little above the start, where nothing is known but the
+slow solution; the start-up comes in on it when it is as near as the digits demand: an offset V costs V/g of tau, g the
 slowest fast rate, and less than SETTLED relative to U for the tube to hold it.
 """
 
@@ -14,7 +14,7 @@ import flint
 import numpy as np
 import sympy as sp
 
-from numerics.arithmetic import Arb, Array, Float64, _objects
+from numerics.arithmetic import BITS_PER_DIGIT, Arb, Array, Float64, _objects
 from numerics.collocation import radau
 from numerics.compiling import evaluate
 from numerics.flow import GradientFlow, fits_float64
@@ -32,7 +32,6 @@ from verify.certificate.slow_tube import SlowTubes
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 EASY = 3.2  # decades between the fast rates that INSIDE covers: U has their ratio in it, and its error divides by g
-BEFORE = flint.arb(2) ** -30  # of the rate, above the start
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 STIFF = 100.0  # a defect in units of the error that makes it, at most
@@ -76,7 +75,7 @@ def _pieces(manifold: SlowManifold, tubes: SlowTubes, digits: int, loosest: floa
     target = evaluate(landscape.problem.drop, manifold.arithmetic) * BEYOND
     y = landscape.start.copy()
     rate = landscape.units(y)[1][manifold.spare]
-    y[clock] = _float(rate * BEFORE)
+    y[clock] = flint.arb(2) ** -int((digits + INSIDE) * BITS_PER_DIGIT)  # above the start
     try:
         y = manifold.relaxed(y)[0]
     except (StepFailed, ZeroDivisionError):
@@ -113,7 +112,7 @@ def _defect(tubes: SlowTubes, stretch: Stretch) -> float:
         defect = tubes.along(stretch).defect
     except NotProved:
         return inf
-    return float(max(defect) / max(abs(stretch.path).sum(axis=0)))
+    return float(defect.u / max(abs(stretch.path).sum(axis=0)))
 
 
 def _stretch(manifold: SlowManifold, piece: Piece) -> Stretch:
