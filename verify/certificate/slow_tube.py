@@ -14,10 +14,10 @@ Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and 
 
               A_u <= V_u(0) + a ,  |V_u| <= V_u(0) e^{-g tau} + a ,  int |V_u| dtau <= V_u(0)/g + a tau        (V52)
               A_v <= (V_v(0) + c int kappa^2 |V_u| dtau + Z |E_v|) e^{e Z} ,
-              int kappa^2 |V_u| dtau <= V_u(0) min(Z, kappa_0^2/(g - 2 L sup kappa^2 |G|)) + a Z               (V53)
+              int kappa^2 |V_u| dtau <= V_u(0) (Z_x + Z e^{-g T_x/(1 + eta)}) + a Z  for any x,                (V53)
 
-          since kappa^2 |V_u| decays at the rate g - 2 L kappa^2 |G| at least. First exit: A_u < r_u and A_v < r_v prove
-          that V never leaves the tube. The time is within
+          Z_x and T_x those of the part of the piece above x. First exit: A_u < r_u and A_v < r_v prove that V never
+          leaves the tube. The time is within
 
               |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |V_u| dtau           (V54)
 
@@ -50,7 +50,8 @@ from verify.certificate.tube import norm
 
 PARTS = 8  # of a piece, each with its own logarithmic norm
 NEAR = (0.5, 0.1, 0.02)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
-BESIDE = (4, 0.5)  # and R_u in units of |P|
+BESIDE = (30, 4, 0.5)  # and R_u in units of |P|
+PARTS_ABOVE = [flint.arb(2) ** -(2**k) for k in range(1, 10)]  # x of (V53)
 WIDENINGS, WIDER = 10, 2  # of the tube
 ZERO = flint.arb(0)
 
@@ -104,7 +105,6 @@ class _Wall:
     radius: Pair
     norms: Norms
     slopes: Pair
-    clock: flint.arb
 
     def share(self, V: Pair) -> flint.arb:
         """max(r_u/R_u, r_v/R_v), exact."""
@@ -157,7 +157,7 @@ class SlowTubes:
         """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
         along = self.along(piece)
         crossing = _Crossing(piece, begin, error, along)
-        for wall in sorted(self._walls(piece, along.shear), key=lambda wall: wall.norms.mu / wall.radius.u):
+        for wall in sorted(self._walls(piece, along.shear), key=_steepness):
             r = Pair(ZERO, ZERO)
             for _ in range(WIDENINGS):
                 if (found := crossing.within(wall, r)) is None:
@@ -189,7 +189,7 @@ class SlowTubes:
         flow = shear.bounded(flow, one) if shear else flow
         norms = self._norms(flow.jacobian, flow.sensitivity)
         slopes = Pair(_size(found.inner[:k]), _size(found.inner[k:]))
-        return _Wall(Pair(R_u, R_v), norms, slopes, found.clock.upper())
+        return _Wall(Pair(R_u, R_v), norms, slopes)
 
     def _pair(self, X: Array) -> Pair:
         return Pair(*map(_size, self.components.split(X)))
@@ -237,7 +237,9 @@ class _Crossing:
         self.piece, self.begin, self.along = piece, begin, along
         self.error = Pair((error.u + along.lean * error.v).upper(), error.v)  # |W|, |V_v|
         self.T = transit(piece, begin, flint.arb(1))
-        self.start = piece.kappa(begin) ** 2
+        self.above = [(flint.arb(1), self.T)]  # parts of a piece, and T_x
+        if along.shear:
+            self.above += [(part, transit(piece, begin, begin + (1 - begin) * part)) for part in PARTS_ABOVE]
         self.reach = 2 * piece.h * abs(piece.slowness).sum()
 
     def _unsheared(self, W: Any, v: Any) -> Pair:
@@ -256,8 +258,7 @@ class _Crossing:
         if not (2 * eta < 1 and mu < 0):
             return None
         g, Z = -mu, self.reach / (1 - eta)
-        slack = g - 2 * piece.lag * piece.kappa(flint.arb(1)) ** 2 * wall.clock
-        transient = min(Z.upper(), (self.start / slack).upper()) if slack > 0 else Z  # (V53)
+        transient = min((Z * (part + (-g * T / (1 + eta)).exp())).upper() for part, T in self.above)  # (V53)
         growth = (e * Z).exp()
         loop = growth * c * Z * b / g
         if not loop < 1:
@@ -270,6 +271,11 @@ class _Crossing:
         once = (of_u * error.u / g).upper()
         at_end, furthest = self._unsheared(after, A_v), self._unsheared(A.u, A.v)
         return Tube(piece, self.begin, furthest, at_end, wall.slopes, once, rate.upper(), eta), A
+
+
+def _steepness(wall: _Wall) -> flint.arb:
+    """How fast D Phi may change around P, exact."""
+    return ((wall.norms.b + wall.norms.mu) / wall.radius.u).mid()
 
 
 def _size(entries: Array) -> flint.arb:
