@@ -17,8 +17,10 @@ from typing import Any
 import flint
 import numpy as np
 
-from numerics.arithmetic import Arb, Array, _objects
+from numerics.arithmetic import Arb, Array
 from verify.certificate import chebyshev
+
+ROUNDS = 4  # of choosing R
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,11 @@ class Shear:
         """R and R_beta at the points of (V20), shapes (size, k, r)."""
         return chebyshev.values(self.coefficients, size), -chebyshev.values(self.slope, size) / self.h
 
+    def value(self, x: flint.arb) -> Array:
+        """R at one point, shape (k, r)."""
+        values = chebyshev.basis(np.array([x]), len(self.coefficients) - 1)[0]
+        return np.einsum("i,ikr->kr", values, self.coefficients)
+
     def sup(self, rho: flint.arb) -> tuple[Array, Array]:
         """Bounds of |R| and |R_beta| on the ellipse, entry by entry, shapes (k, r)."""
         within = lambda C: abs(C[0]) + chebyshev.reach(C, rho)
@@ -61,11 +68,23 @@ class Shear:
 
 
 def choose(raw: Linearised, degree: int, fast: int, h: flint.arb, arithmetic: Arb) -> Shear:
-    """A shear from D Phi at the points of (V20): the interpolant of -M^{-1} b, cut to a degree. Chosen, not proved."""
-    M, b = raw.jacobian[:, :fast, :fast], raw.jacobian[:, :fast, fast:]
-    followed = [-arithmetic.inverse(each) @ other for each, other in zip(M, b, strict=True)]
-    found = chebyshev.coefficients(arithmetic.midpoint(np.array(followed, dtype=object)))[: degree + 1]
-    return Shear(_objects(each.mid() for each in found.ravel()).reshape(found.shape), h)
+    """A shear in which b of (V46) is small, from the flow at the points of (V20). Chosen, not proved.
+
+    R = -M^{-1} b, cut to a degree, and then again with the terms in kappa^2 that it makes.
+    """
+    size = len(raw.jacobian)
+    middle = arithmetic.midpoint(raw.jacobian)
+    M, b = middle[:, :fast, :fast], middle[:, :fast, fast:]
+    c, e = middle[:, fast:, :fast], middle[:, fast:, fast:]
+    inverse = np.array([arithmetic.inverse(each) for each in M])
+    driven, tried = b, list[tuple[flint.arb, Shear]]()
+    for _ in range(ROUNDS):
+        samples = arithmetic.midpoint(-inverse @ driven)
+        shear = Shear(arithmetic.midpoint(chebyshev.coefficients(samples)[: degree + 1]), h)
+        R, R_beta = shear.at(size)
+        driven = arithmetic.midpoint(b - raw.kappa2 * (R @ (e + c @ R) + raw.G * R_beta))
+        tried.append((abs(arithmetic.midpoint(M @ R + driven)).max(), shear))
+    return min(tried, key=lambda each: each[0])[1]
 
 
 def _applied(raw: Linearised, R: Array, R_beta: Array, minus: int) -> Linearised:

@@ -65,17 +65,26 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
+class Offset:
+    """Bounds of |V_u - R V_v| and |V_v| at one point of a piece, and R there, balls of shape (k, r)."""
+
+    u: flint.arb
+    v: flint.arb
+    R: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Tube:
     """A piece, and how far from it the flow can be. Guarantee: enclosed.
 
-    begin: x where the flow comes in, a ball. deviation: A_u, A_v. after: bounds of |V_u|, |V_v| at x = 1. slopes: S of
+    begin: x where the flow comes in, a ball. deviation: suprema of |V_u| and |V_v|. after: V at x = 1. slopes: S of
     (V55). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
     """
 
     piece: Stretch
     begin: flint.arb
     deviation: Pair
-    after: Pair
+    after: Offset
     slopes: Pair
     once: flint.arb
     rate: flint.arb
@@ -153,10 +162,10 @@ class SlowTubes:
         blocks = jacobian[:k, :k], jacobian[:k, k:], jacobian[k:, :k], jacobian[k:, k:]
         return Norms(*map(_size, blocks), self._pair(sensitivity))
 
-    def around(self, piece: Stretch, begin: flint.arb, error: Pair) -> Tube:
-        """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
+    def around(self, piece: Stretch, begin: flint.arb, offset: Offset) -> Tube:
+        """The tube around a piece, from this offset at x = begin on."""
         along = self.along(piece)
-        crossing = _Crossing(piece, begin, error, along)
+        crossing = _Crossing(piece, begin, offset, along)
         for wall in sorted(self._walls(piece, along.shear), key=_steepness):
             r = Pair(ZERO, ZERO)
             for _ in range(WIDENINGS):
@@ -207,8 +216,8 @@ class SlowTubes:
         slope = piece.h * (gradient**2).sum() / gradient[of.clock]
         return self.landscape.drop(y) + flint.arb(0, doubt.upper()), slope.mid()
 
-    def handover(self, piece: Stretch, centre: Array, radius: flint.arb) -> tuple[flint.arb, Pair]:
-        """x of a first piece where a flow comes in that is within `radius` of a displacement, a ball, and |V| there."""
+    def handover(self, piece: Stretch, centre: Array, radius: flint.arb) -> tuple[flint.arb, Offset]:
+        """x of a first piece where a flow comes in that is within `radius` of a displacement, a ball, and V there."""
         of = self.components
         begin = (piece.top - (centre[of.clock] + flint.arb(0, radius))) / piece.h - 1
         if not (begin >= -1 and begin < 1):
@@ -216,26 +225,31 @@ class SlowTubes:
         P = chebyshev.basis(_objects([begin]), len(piece.path) - 1)[0] @ piece.path
         kappa = piece.kappa(begin)
         V = self._pair(centre[of.others] / np.where(of.is_fast, kappa, 1) - P)
-        return begin, Pair((V.u + radius / kappa).upper(), self._riding(V.v + radius))
+        none = np.full((of.fast, of.riding), ZERO)
+        return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
 
-    def joint(self, tube: Tube, following: Stretch) -> Pair:
-        """Bounds of |V_u|, |V_v| in the units and around the P of the piece that follows."""
-        piece, k = tube.piece, self.components.fast
+    def joint(self, tube: Tube, following: Stretch) -> Offset:
+        """V in the units and around the P of the piece that follows."""
+        piece, after = tube.piece, tube.after
         ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
         ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
-        jump = self._pair(ends * np.where(self.components.is_fast, ratio, 1) - begins)
-        return Pair((jump.u + tube.after.u * ratio).upper(), self._riding(jump.v + tube.after.v))
+        jump_u, jump_v = self.components.split(ends * np.where(self.components.is_fast, ratio, 1) - begins)
+        R = after.R * ratio
+        leaning = _size(jump_u - R @ jump_v) if self.components.riding else _size(jump_u)
+        return Offset((leaning + after.u * ratio).upper(), self._riding(_size(jump_v) + after.v), R)
 
     def _riding(self, error: flint.arb) -> flint.arb:
         return error.upper() if self.components.riding else ZERO
 
 
 class _Crossing:
-    """The flow through one piece, from |V_u|, |V_v| <= error where it comes in, by what is enclosed along it."""
+    """The flow through one piece, from where it comes in, by what is enclosed along it."""
 
-    def __init__(self, piece: Stretch, begin: flint.arb, error: Pair, along: Along) -> None:
+    def __init__(self, piece: Stretch, begin: flint.arb, offset: Offset, along: Along) -> None:
         self.piece, self.begin, self.along = piece, begin, along
-        self.error = Pair((error.u + along.lean * error.v).upper(), error.v)  # |W|, |V_v|
+        turned = _size(offset.R - along.shear.value(begin)) if along.shear else ZERO
+        self.error = Pair((offset.u + turned * offset.v).upper(), offset.v)  # |W|, |V_v|
+        self.R = along.shear.value(flint.arb(1)) if along.shear else offset.R
         self.T = transit(piece, begin, flint.arb(1))
         self.above = [(flint.arb(1), self.T)]  # parts of a piece, and T_x
         if along.shear:
@@ -269,7 +283,7 @@ class _Crossing:
         rate = self.along.mismatch + of_v * A_v + of_u * a  # (V54)
         A = Pair((error.u + a).upper(), (A_v + ZERO).upper())
         once = (of_u * error.u / g).upper()
-        at_end, furthest = self._unsheared(after, A_v), self._unsheared(A.u, A.v)
+        at_end, furthest = Offset(after.upper(), A.v, self.R), self._unsheared(A.u, A.v)
         return Tube(piece, self.begin, furthest, at_end, wall.slopes, once, rate.upper(), eta), A
 
 
