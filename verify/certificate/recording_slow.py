@@ -31,6 +31,7 @@ from verify.certificate.slow_tube import SlowTubes
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 EASY = 3.2  # decades between the fast rates that INSIDE covers: U has their ratio in it, and its error divides by g
+BESIDE = 4  # more digits beside other spares
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 STIFF = 100.0  # a defect in units of the error that makes it, at most
@@ -49,6 +50,7 @@ def record(problem: Problem, digits: int) -> Recorded:
     except (NoSlowRate, ValueError) as reason:
         raise NotProved(str(reason)) from None
     hard = round(2 * max(0.0, -log10(here.slowest) - EASY))
+    hard += BESIDE if problem.start.width > len(problem.pairing) + 1 else 0
     digits += hard
     flow = GradientFlow(problem, Arb(digits + GUARD))
     with flow.arithmetic.working():

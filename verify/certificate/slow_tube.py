@@ -1,10 +1,11 @@
 r"""A tube around one piece of a recorded slow manifold in which the flow provably stays, and its time through it.
 
-Tube      While |V_u| <= r_u and |V_v| <= r_v, D Phi on the segment from P to P + V is within 2 M max(r_u/R_u, r_v/R_v)
-          of D Phi(P), M its bound where |V_u| <= R_u and |V_v| <= R_v (Schwarz' lemma in s, for s V). With mu the
-          logarithmic norm of its block UU, and b, c, e the norms of the blocks Uv, vU, vv, all so widened,
+Tube      In the coordinates W = V_u - R V_v and V_v of shear.py, while |W| <= r_u and |V_v| <= r_v, D Phi on the
+          segment from P to P + V is within 2 M max(|V_u|/R_u, |V_v|/R_v) of D Phi(P), M its bound where |V_u| <= R_u
+          and |V_v| <= R_v (Schwarz' lemma in s, for s V). With mu the logarithmic norm of its block uu, and b, c, e the
+          norms of the blocks uv, vu, vv, all so widened,
 
-              D+|V_u| <= mu |V_u| + b |V_v| + |E_u| ,  D+|V_v| <= kappa^2 (c |V_u| + e |V_v| + |E_v|)          (V50)
+              D+|W| <= mu |W| + b |V_v| + |E_u| ,  D+|V_v| <= kappa^2 (c |W| + e |V_v| + |E_v|)                (V50)
 
 Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and q < 0: w falls through the piece, and
 
@@ -12,19 +13,20 @@ Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and 
 
           T in closed form, numerics/slow_clock.py. For g = -mu > 0, a = (b A_v + |E_u|)/g and the suprema A_u, A_v,
 
-              A_u <= V_u(0) + a ,  |V_u| <= V_u(0) e^{-g tau} + a ,  int |V_u| dtau <= V_u(0)/g + a tau        (V52)
-              A_v <= (V_v(0) + c int kappa^2 |V_u| dtau + Z |E_v|) e^{e Z} ,
-              int kappa^2 |V_u| dtau <= V_u(0) (Z_x + Z e^{-g T_x/(1 + eta)}) + a Z  for any x,                (V53)
+              |W| <= W(0) e^{-g tau} + a ,  A_u <= W(0) + a ,  int |W| dtau <= W(0)/g + a tau                  (V52)
+              A_v <= (V_v(0) + c W(0) int kappa^2 e^{-g tau} dtau + c Z |E_u|/g + Z |E_v|) e^{(e + b c/g) Z} , (V53)
+              int kappa^2 e^{-g tau} dtau <= Z_x + Z e^{-g T_x/(1 + eta)}  for any x, Z_x and T_x those above x
 
-          Z_x and T_x those of the part of the piece above x. First exit: A_u < r_u and A_v < r_v prove that V never
-          leaves the tube. The time is within
+          as (V52) holds with the supremum of |V_v| so far for A_v. First exit: A_u < r_u and A_v < r_v prove that V
+          never leaves the tube. The time is within
 
-              |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |V_u| dtau           (V54)
+              |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |W| dtau             (V54)
 
-          of T: nothing is amplified by tau, and an offset V_u(0) costs V_u(0)/g.
+          of T: nothing is amplified by tau, and an offset W(0) costs W(0)/g.
+Joint     Where two pieces meet, V changes by the change of units and by the jump of P, and W by that of R.    (V55)
 Loss      Along a segment from P, J changes by at most, for the norms S of the rows of D(F, H),
 
-              kappa^2 [ (|F(P)| + S_u |V|) |V_u| + (|H(P)| + S_v |V|) |V_v| ] ,  |V| = |V_u| + |V_v|           (V55)
+              kappa^2 [ (|F(P)| + S_u |V|) |V_u| + (|H(P)| + S_v |V|) |V_v| ] ,  |V| = |V_u| + |V_v|           (V56)
 
 Derived here. Guarantee: enclosed.
 """
@@ -78,7 +80,7 @@ class Tube:
     """A piece, and how far from it the flow can be. Guarantee: enclosed.
 
     begin: x where the flow comes in, a ball. deviation: suprema of |V_u| and |V_v|. after: V at x = 1. slopes: S of
-    (V55). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
+    (V56). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
     """
 
     piece: Stretch
@@ -204,7 +206,7 @@ class SlowTubes:
         return Pair(*map(_size, self.components.split(X)))
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
-        """J(0) - J of the flow at x, a ball (V55); and its derivative by x, nearly."""
+        """J(0) - J of the flow at x, a ball (V56); and its derivative by x, nearly."""
         piece, of, A = tube.piece, self.components, tube.deviation
         points = _objects([x])
         P = chebyshev.basis(points, len(piece.path) - 1) @ piece.path
@@ -229,7 +231,7 @@ class SlowTubes:
         return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
 
     def joint(self, tube: Tube, following: Stretch) -> Offset:
-        """V in the units and around the P of the piece that follows."""
+        """V in the units and around the P of the piece that follows (V55)."""
         piece, after = tube.piece, tube.after
         ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
         ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
@@ -273,11 +275,7 @@ class _Crossing:
             return None
         g, Z = -mu, self.reach / (1 - eta)
         transient = min((Z * (part + (-g * T / (1 + eta)).exp())).upper() for part, T in self.above)  # (V53)
-        growth = (e * Z).exp()
-        loop = growth * c * Z * b / g
-        if not loop < 1:
-            return None
-        A_v = growth * (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) / (1 - loop)
+        A_v = (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) * (Z * (e + c * b / g)).exp()
         a = (b * A_v + E.u) / g
         after = error.u * (-g * self.T / (1 + eta)).exp() + a  # (V52)
         rate = self.along.mismatch + of_v * A_v + of_u * a  # (V54)
