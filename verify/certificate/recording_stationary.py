@@ -16,7 +16,8 @@ from numerics.run import Outcome
 from theory.problem import Problem
 from verify.certificate import in_time, recording_time
 from verify.certificate.proved import NotProved
-from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, inverse, norm, settle
+from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, inverse, settle
+from verify.certificate.tube import norm
 
 GUARD = 15  # working digits beyond those of the limit
 NEWTON_STEPS = 20
@@ -60,6 +61,8 @@ def trap_about(problem: Problem, units: tuple[tuple[sp.Expr, sp.Expr], ...], dig
         c = _zero_of_gradient(phi, arithmetic.array(apart)[phi.own])
         Q, _ = directions(phi, c)
         r = (SMALL * BEST / contraction(phi, c, SMALL, Q)).mid()
+        if not (r.is_finite() and r > 0):
+            raise NotProved("a rate is too close to the end of those that the flow can have")
         while not contraction(phi, c, r, Q) < BEST:
             r = (r * SHRINK).mid()
         return Trap(c, r, arithmetic.digits)
