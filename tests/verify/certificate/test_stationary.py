@@ -205,6 +205,8 @@ def test_the_whole_ball_of_states_must_lie_in_the_trap(monkeypatch):
     monkeypatch.setattr(stationary, "Landscape", Bowl)
     assert held([2, 1], rho=0.70) and not held([2, 1], rho=0.71)
     assert held([2.9, 1]) and not held([3.1, 1])
+    monkeypatch.setattr(Bowl, "bend", 0.34)
+    assert held([2, 1], rho=0.01) and not held([2, 1], rho=0.1)  # 0.557 of 0.64 at its centre, 0.69 on its edge
 
 
 def test_a_trajectory_that_ends_too_early_or_was_tampered_with_is_refused():
