@@ -98,6 +98,14 @@ def test_the_drop_decides():
         prove(replace(problem, drop=fall - sp.Rational(1, 10**25)), recorded)
 
 
+def test_every_rate_in_the_trap_must_be_one_that_the_parametrisation_reaches():
+    """Rates of the trap about 0.99966 go up to 1.02 or so: below 1/b = 2, and beyond 1.001."""
+    trap = record(alone()).trap
+    assert settle(alone(parametrisation=InverseSquare("1", "1/2")), trap)
+    with pytest.raises(NotProved):
+        settle(alone(parametrisation=InverseSquare("1", "1000/1001")), trap)
+
+
 @pytest.mark.parametrize("entry", [(0, 0), (1, 1), (0, 1)])
 def test_a_flipped_sign_in_the_hessian_is_refused(entry, monkeypatch):
     recorded = record(alone())
