@@ -61,19 +61,6 @@ class StudyCertificates:
                 write(cell.certificate.filed(cell.parameters), folder / FILE.format(i), version())
 
 
-def compact(lower: str, upper: str) -> str:
-    """Two decimals as one, what they share first and then both ends of the rest.
-
-    >>> compact("192126.7701425", "192126.7701428"), compact("9.99e+30", "1.001e+31")
-    ('192126.770142[5, 8]', '[9.99e+30, 1.001e+31]')
-    """
-    (low, _, power), (high, _, above) = lower.partition("e"), upper.partition("e")
-    shared = next((i for i, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
-    if shared < 2 or len(low) != len(high) or power != above:
-        return f"[{lower}, {upper}]"
-    return f"{low[:shared]}[{low[shared:]}, {high[shared:]}]" + (f"e{power}" if power else "")
-
-
 def certify_study(
     study: Study,
     *,

@@ -30,10 +30,11 @@ from theory.kernels import t
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from theory.special import DividedMoment, GaussianMoment, MomentBase, PowerMoment
-from verify.certified import StudyCertificates, compact
+from verify.certified import StudyCertificates
 from verify.derivation import Derived, Lettered, derived, parametrised
 from verify.figures import CursePoint, curse, landscape, plateaus
 from verify.finding import (
+    between,
     by_memory,
     cell_name,
     common_two_w0,
@@ -296,7 +297,7 @@ def _page(
         **main,
         width=width,
         pictures={picture.name: (picture, _inline(picture)) for picture in pictures},
-        compact=compact,
+        between=between,
         checks=checks,
         passed=sum(check.passed for check in checks),
         guarantees=GUARANTEES,

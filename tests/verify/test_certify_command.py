@@ -204,6 +204,79 @@ def test_the_data_of_another_cell_prove_nothing(made, tampered):
     assert not check(path).accepted
 
 
+# ---- recipe "slow-rate" -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """The document of a certificate in the slow rate, L = 20."""
+    folder = tmp_path_factory.mktemp("slow")
+    study = written(folder, pair_study({LAG: ["20"]}, digits=10))
+    assert main(["certify", study, "--recipe", "slow-rate", "--out", str(folder / "out")]) == 0
+    document = json.loads((folder / "out" / "certificate-001.json").read_text("utf-8"))
+    assert Decimal(document["claim"]["lower"]) < Decimal(REFERENCE["20"]) < Decimal(document["claim"]["upper"])
+    return document
+
+
+def piece(k, *path, change):
+    return at("data", "pieces", k, *path, change=change)
+
+
+TAMPERED_SLOW = {
+    "nothing": lambda document: None,
+    "a coefficient of the path": piece(1, "path", 3, 1, change=bits(-20)),
+    "a coefficient of the slowness": piece(0, "slowness", 2, change=bits(-5)),
+    "another path": piece(1, "path", 0, 0, change=lambda stored: "0x1*2^0"),
+    "the top of the first piece": piece(0, "top", change=bits(-20)),
+    "the units of a piece": piece(1, "scale", change=lambda stored: "0x1*2^0"),
+    "the lag of the units": piece(1, "lag", change=bits(3)),
+    "a value of the start-up": at("data", "start_up", "values", 30, 1, change=bits(-20)),
+    "a duration of the start-up": at("data", "start_up", "durations", 1, change=bits(-20)),
+    "another clock": at("data", "spare", change=lambda spare: 0),
+    "a clock that is no unit": at("data", "spare", change=lambda spare: -1),
+    "too few working digits": at("data", "digits", change=lambda digits: 12),
+    "the pieces in another order": at("data", "pieces", change=lambda pieces: pieces[::-1]),
+    "a piece left out": at("data", "pieces", change=lambda pieces: pieces[:1] + pieces[2:]),
+    "the last piece left out": at("data", "pieces", change=lambda pieces: pieces[:-1]),
+    "no pieces": at("data", "pieces", change=lambda pieces: []),
+    "the lag of the study": TAMPERED["the lag of the study"],
+    "the drop": TAMPERED["the drop"],
+    "a claim that begins above the proof": claimed(4, 10),
+    "the other recipe": at("recipe", change=lambda recipe: "time"),
+}
+
+
+def some(changes, fast):
+    """The first few as fast tests, all as slow ones."""
+    return [
+        pytest.param(change, id=name, marks=[] if i < fast else pytest.mark.slow)
+        for i, (name, change) in enumerate(changes.items())
+    ]
+
+
+@pytest.mark.parametrize("change", some(TAMPERED_SLOW, 5))
+def test_what_was_tampered_with_is_refused_in_the_slow_rate_too(slow, tmp_path, change):
+    document = copy.deepcopy(slow)
+    change(document)
+    verdict = check(Path(written(tmp_path, json.dumps(document))))
+    if change is TAMPERED_SLOW["nothing"]:
+        assert verdict.accepted and verdict.provable
+    else:
+        assert not verdict.accepted and verdict.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", [-100, -60, -45, -30])
+def test_noise_in_the_slow_rate_widens_what_is_provable(slow, tmp_path, power):
+    document = copy.deepcopy(slow)
+    for i, row in enumerate(document["data"]["pieces"][0]["path"]):
+        row[i % len(row)] = bits(power)(row[i % len(row)])
+    verdict = check(Path(written(tmp_path, json.dumps(document))))
+    if verdict.provable:
+        assert Decimal(verdict.provable.lower) <= Decimal(REFERENCE["20"]) <= Decimal(verdict.provable.upper)
+    assert verdict.accepted or power > -60
+
+
 def test_exit_codes_of_checks(made, tampered, tmp_path, capsys):
     good = str(made[1] / "certificate-001.json")
     _, refused = tampered(claimed(4, 10))
@@ -223,12 +296,28 @@ def test_a_minimum_is_certified_and_proved_again(tmp_path, capsys):
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
     assert (cell["outcome"], cell["recipe"], cell["guarantee"]) == ("stationary", "minimum", "enclosed")
     assert (cell["lower"], cell["upper"], cell["digits"]) == (None, None, None)
-    assert len(cell["also"]["limit"]["rates"]) == 1
+    assert len(cell["also"]["rates"]) == 1
     path = out / "certificate-001.json"
     assert check(path).accepted
     document = json.loads(path.read_text("utf-8"))
-    document["problem"]["escape"]["drop"] = cell["also"]["limit"]["fall"][0]  # what the minimum reaches is an escape
+    document["problem"]["escape"]["drop"] = cell["also"]["fall"][0]  # what the minimum reaches is an escape
     assert not check(Path(written(tmp_path, json.dumps(document), "lower.json"))).accepted
+
+
+@pytest.mark.slow
+def test_plateaus_are_certified_in_their_order(tmp_path, capsys):
+    lasting = str(load("two-memories").source).split("[sweep]")[0]
+    study, out = written(tmp_path, lasting), tmp_path / "out"
+    assert main(["certify", study, "--recipe", "plateaus", "--digits", "6", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "entered" in printed and printed.count("ordered") == 1
+    path = out / "certificate-001.json"
+    verdict = check(path)
+    first, second = verdict.also["plateaus"]
+    assert verdict.accepted and Decimal(first["left"][1]) < Decimal(second["entered"][0])
+    document = json.loads(path.read_text("utf-8"))
+    document["data"]["falls"].reverse()
+    assert not check(Path(written(tmp_path, json.dumps(document), "reversed.json"))).accepted
 
 
 def test_what_is_not_certified_exits_with_1_and_says_why(tmp_path, capsys):
@@ -269,6 +358,7 @@ def test_a_study_asks_for_certificates(tmp_path):
             load(written(tmp_path, STUDY + f"[certify]\n{section}\n"))
 
 
+@pytest.mark.slow
 def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     study = written(tmp_path, STUDY.replace('["8", "10"]', '["8"]') + "[certify]\ndigits = 12\n")
     out = tmp_path / "report"
@@ -279,7 +369,7 @@ def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     (row,) = [each for each in printed["checks"] if each["right_name"] == "enclosed, from below"]
     assert row["passed"] and row["right"] == cell["lower"]
     page = (out / "index.html").read_text("utf-8")
-    assert "Certified escape times" in page and "15.0258997759[0, 1]" in page
+    assert "Certified escape times" in page and "15.02589\u202f97759[0, 1]" in page
     assert check(out / "certificate-001.json").accepted
 
 

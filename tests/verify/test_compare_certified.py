@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerics.run import Outcome
-from verify.certified import compact
 from verify.compare_certified import enclosed, same_outcome
 
 NUMBERS = st.tuples(st.integers(1, 10**12), st.integers(-20, 20))
@@ -52,16 +51,3 @@ def test_outcomes_agree_or_the_row_fails(estimated, proved):
     row = same_outcome(estimated, proved)
     assert row.passed is (estimated is proved)
     assert {row.left, row.right} <= {"0", "1"} and proved.name in row.right_name
-
-
-@pytest.mark.parametrize(
-    ("lower", "upper", "shown"),
-    [
-        ("15.0258", "15.0259", "15.025[8, 9]"),
-        ("1.2345e+30", "1.2389e+30", "1.23[45, 89]e+30"),
-        ("0.99", "1.01", "[0.99, 1.01]"),
-        ("1.5e+9", "1.5e+10", "[1.5e+9, 1.5e+10]"),
-    ],
-)
-def test_two_numbers_are_shown_as_one(lower, upper, shown):
-    assert compact(lower, upper) == shown
