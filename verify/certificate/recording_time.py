@@ -31,12 +31,13 @@ from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL, SHARE = 7.5, 0.2  # and this of the digits asked: with less, the tube around a long plateau grows too wide
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+MOST_STAGES = 40
 LATEST = 4  # times the time expected, when it is given up
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
@@ -59,7 +60,7 @@ def record(
     decades = max(0.0, float(tau.log()) / log(10))
     goal += decades if span else 0.0  # what is left is not known to the last digits of a long span
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
-    stages = stages or round(10 + 0.4 * (goal + decades))
+    stages = stages or min(round(12 + 0.65 * (goal + decades)), MOST_STAGES)
     flow = GradientFlow(problem, working)
     twin = GradientFlow(problem, Float64()) if fits_float64(problem) else None
     integrator = _Controlled(flow, stages, goal, tau, twin)
@@ -91,7 +92,7 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         f = landscape.gradient(units - np.concatenate((landscape.fitted_a, landscape.fitted_w)))
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
-    return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+    return tau, max(digits - lost + MARGIN, LEAST_GOAL + SHARE * digits)
 
 
 def _time_left(flow: GradientFlow, y: Array) -> flint.arb:
