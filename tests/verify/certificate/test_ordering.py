@@ -134,7 +134,7 @@ def test_plateaus_by_estimate_are_those_proved(two, history):
 
 
 def test_a_record_goes_through_json_unchanged(two):
-    recorded, found = two
+    recorded, _ = two
     again = Recorded.from_dict(json.loads(json.dumps(recorded.as_dict())))
     assert again.as_dict() == recorded.as_dict()
     with pytest.raises(NotProved, match="last 3 times"):

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from oracles import gradient_by_quadrature, raw_terms, squared_error_by_quadrature
 from theory.kernels import Box, Erlang, Exponential, Gaussian
-from theory.parametrisation import Exp
+from theory.parametrisation import Exp, InverseSquare
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import stationary
