@@ -77,10 +77,10 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
         goals = [evaluate(drop, balls) for drop in (drops if drops is not None else (problem.drop,))]
         found: list[tuple[flint.arb, flint.arb] | None] = [None] * len(goals)
         tubes = SlowTubes(problem, recorded.spare, balls)
-        begin, error = tubes.handover(recorded.pieces[0], *started.end)
+        begin, offset = tubes.handover(recorded.pieces[0], *started.end)
         tau: Any = recorded.start_up.durations.sum()
         for piece, following in zip_longest(recorded.pieces, recorded.pieces[1:]):
-            tube = tubes.around(piece, begin, error)
+            tube = tubes.around(piece, begin, offset)
             reached, _ = tubes.drop(tube, flint.arb(1))
             for i, goal in enumerate(goals):
                 if found[i] is None and reached > goal:
@@ -88,7 +88,7 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
                     found[i] = (tau + tube.time(before)).lower(), (tau + tube.time(behind)).upper()
             tau = tau + tube.time(flint.arb(1))
             if following is not None:
-                begin, error = flint.arb(-1), tubes.joint(tube, following)
+                begin, offset = flint.arb(-1), tubes.joint(tube, following)
     passages = [each for each in found if each is not None]
     if len(passages) < len(goals):
         raise NotProved("the recorded pieces end before the loss has fallen by the drop")

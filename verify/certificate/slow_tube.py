@@ -14,10 +14,10 @@ Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and 
 
               A_u <= V_u(0) + a ,  |V_u| <= V_u(0) e^{-g tau} + a ,  int |V_u| dtau <= V_u(0)/g + a tau        (V52)
               A_v <= (V_v(0) + c int kappa^2 |V_u| dtau + Z |E_v|) e^{e Z} ,
-              int kappa^2 |V_u| dtau <= V_u(0) min(Z, kappa_0^2/(g - 2 L sup kappa^2 |G|)) + a Z               (V53)
+              int kappa^2 |V_u| dtau <= V_u(0) (Z_x + Z e^{-g T_x/(1 + eta)}) + a Z  for any x,                (V53)
 
-          since kappa^2 |V_u| decays at the rate g - 2 L kappa^2 |G| at least. First exit: A_u < r_u and A_v < r_v prove
-          that V never leaves the tube. The time is within
+          Z_x and T_x those of the part of the piece above x. First exit: A_u < r_u and A_v < r_v prove that V never
+          leaves the tube. The time is within
 
               |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |V_u| dtau           (V54)
 
@@ -30,7 +30,7 @@ Derived here. Guarantee: enclosed.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,13 +43,15 @@ from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.logarithmic_norm import largest_eigenvalue, obliqueness, rotation
 from verify.certificate.proved import NotProved
-from verify.certificate.slow_bounds import Sizes, SlowBounds
-from verify.certificate.slow_field import Along, Components, SlowField, Stretch
+from verify.certificate.shear import Shear, choose
+from verify.certificate.slow_bounds import SlowBounds
+from verify.certificate.slow_field import Components, SlowField, Stretch, points_of
 from verify.certificate.tube import norm
 
 PARTS = 8  # of a piece, each with its own logarithmic norm
 NEAR = (0.5, 0.1, 0.02)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
-BESIDE = (4, 0.5)  # and R_u in units of |P|
+BESIDE = (30, 4, 0.5)  # and R_u in units of |P|
+PARTS_ABOVE = [flint.arb(2) ** -(2**k) for k in range(1, 10)]  # x of (V53)
 WIDENINGS, WIDER = 10, 2  # of the tube
 ZERO = flint.arb(0)
 
@@ -63,17 +65,26 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
+class Offset:
+    """Bounds of |V_u - R V_v| and |V_v| at one point of a piece, and R there, balls of shape (k, r)."""
+
+    u: flint.arb
+    v: flint.arb
+    R: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Tube:
     """A piece, and how far from it the flow can be. Guarantee: enclosed.
 
-    begin: x where the flow comes in, a ball. deviation: A_u, A_v. after: bounds of |V_u|, |V_v| at x = 1. slopes: S of
+    begin: x where the flow comes in, a ball. deviation: suprema of |V_u| and |V_v|. after: V at x = 1. slopes: S of
     (V55). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
     """
 
     piece: Stretch
     begin: flint.arb
     deviation: Pair
-    after: Pair
+    after: Offset
     slopes: Pair
     once: flint.arb
     rate: flint.arb
@@ -86,8 +97,8 @@ class Tube:
 
 
 @dataclass(frozen=True)
-class _Norms:
-    """What (V50) and (V51) take of a piece, or 2 M of a wall around it, on which distance and S and sup|G| are known."""
+class Norms:
+    """What (V50) and (V51) take of D Phi and lambda: on a piece, or bounds M in a tube around it."""
 
     mu: flint.arb
     b: flint.arb
@@ -101,13 +112,23 @@ class _Wall:
     """R_u, R_v of (V50), and what is known inside."""
 
     radius: Pair
-    norms: _Norms
+    norms: Norms
     slopes: Pair
-    clock: flint.arb
 
-    def share(self, r: Pair) -> flint.arb:
+    def share(self, V: Pair) -> flint.arb:
         """max(r_u/R_u, r_v/R_v), exact."""
-        return max((r.u / self.radius.u).upper(), (r.v / self.radius.v).upper())
+        return max((V.u / self.radius.u).upper(), (V.v / self.radius.v).upper())
+
+
+@dataclass(frozen=True)
+class Along:
+    """What is enclosed along a piece, in the coordinates of its shear: |E|, |delta|, norms; and the norm of R."""
+
+    shear: Shear | None
+    defect: Pair
+    mismatch: flint.arb
+    norms: Norms
+    lean: flint.arb
 
 
 class SlowTubes:
@@ -117,41 +138,54 @@ class SlowTubes:
         self.components = Components(problem, spare)
         self.field = SlowField(problem, self.components, balls)
         self.bounds = SlowBounds(problem, self.components)
-        self.landscape = self.field.landscape
+        self.landscape, self.balls = self.field.landscape, balls
         self.smallest = min(self.landscape.fitted_w).lower()
 
-    def around(self, piece: Stretch, begin: flint.arb, error: Pair) -> Tube:
-        """The tube around a piece, from |V_u|, |V_v| <= error at x = begin on."""
-        along = self.field.along(piece, self.bounds.remainders(piece))
-        crossing = _Crossing(piece, begin, error, along, self._norms(along), self._pair(along.defect))
-        for wall in sorted(self._walls(piece), key=lambda wall: wall.norms.mu / wall.radius.u):
+    def along(self, piece: Stretch) -> Along:
+        """What is enclosed along a piece: (V20), (V21)."""
+        (raw, delta), size, k = self.field.linearised(piece), points_of(piece), self.components.fast
+        shear = choose(raw, len(piece.path) - 1, k, piece.h, self.balls) if self.components.riding else None
+        flow = shear.applied(raw, size) if shear else raw
+        jacobian = flow.jacobian.reshape(size, -1)
+        found = chebyshev.coefficients(np.concatenate([flow.defect, delta, flow.sensitivity, jacobian], axis=1))
+        left, n = self.bounds.remainders(piece, shear), flow.defect.shape[1]
+        sup = _objects(each.upper() for each in abs(found).sum(axis=0) + left)
+        first, shape = 2 * n + 1, (n, n)
+        coefficients, remainders = found[:, first:].reshape(size, *shape), left[first:].reshape(shape)
+        mu = logarithmic_norm(coefficients[:, :k, :k], remainders[:k, :k])
+        norms = replace(self._norms(sup[first:].reshape(shape), sup[n + 1 : first]), mu=mu)
+        lean = _size(shear.sup(flint.arb(1))[0]) if shear else ZERO
+        return Along(shear, self._pair(sup[:n]), sup[n], norms, lean)
+
+    def _norms(self, jacobian: Array, sensitivity: Array) -> Norms:
+        k = self.components.fast
+        blocks = jacobian[:k, :k], jacobian[:k, k:], jacobian[k:, :k], jacobian[k:, k:]
+        return Norms(*map(_size, blocks), self._pair(sensitivity))
+
+    def around(self, piece: Stretch, begin: flint.arb, offset: Offset) -> Tube:
+        """The tube around a piece, from this offset at x = begin on."""
+        along = self.along(piece)
+        crossing = _Crossing(piece, begin, offset, along)
+        for wall in sorted(self._walls(piece, along.shear), key=_steepness):
             r = Pair(ZERO, ZERO)
             for _ in range(WIDENINGS):
-                tube = crossing.within(wall, r)
-                if tube is None:
+                if (found := crossing.within(wall, r)) is None:
                     break
-                A = tube.deviation
+                tube, A = found
                 if A.u < r.u and (A.v < r.v or not self.components.riding):
                     return tube  # (V53), first exit
                 r = Pair((WIDER * max(A.u, r.u)).upper(), (WIDER * max(A.v, r.v)).upper())
         raise NotProved("the tube around a piece in the slow rate grows too wide; ask for more digits")
 
-    def _norms(self, along: Along) -> _Norms:
-        coefficients, remainders = along.jacobian
-        k = self.components.fast
-        mu = logarithmic_norm(coefficients[:, :k, :k], remainders[:k, :k])
-        sup = abs(coefficients).sum(axis=0) + remainders
-        blocks = sup[:k, k:], sup[k:, :k], sup[k:, k:]
-        return _Norms(mu, *(_size(block) for block in blocks), self._pair(along.sensitivity))
-
-    def _walls(self, piece: Stretch) -> Iterator[_Wall]:
+    def _walls(self, piece: Stretch, shear: Shear | None) -> Iterator[_Wall]:
         """Those of NEAR and BESIDE that lie where the bounds reach."""
         farthest, size = self.smallest / piece.kappa(flint.arb(1)), max(abs(piece.path).sum(axis=0))
+        R_v = (NEAR[0] / (1 / self.smallest + piece.lag)).lower()  # B grows as e^{L R_v}
         for R_u in (*(share * farthest for share in NEAR), *(times * size for times in BESIDE)):
-            if R_u < farthest and (wall := self._wall(piece, R_u.lower(), (NEAR[0] * self.smallest).lower())):
+            if R_u < farthest and (wall := self._wall(piece, shear, R_u.lower(), R_v)):
                 yield wall
 
-    def _wall(self, piece: Stretch, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
+    def _wall(self, piece: Stretch, shear: Shear | None, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
         """The tube of complex displacements with these radii; None where the bounds do not reach as far."""
         one, k = flint.arb(1), self.components.fast
         radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R_u, R_v)
@@ -160,12 +194,11 @@ class SlowTubes:
         found = self.bounds.sizes(piece, one, abs(piece.path[0]) + radii, radii, speed)
         if found is None:
             return None
-        blocks = found.jacobian[:k, :k], found.jacobian[:k, k:], found.jacobian[k:, :k], found.jacobian[k:, k:]
-        q = abs(piece.slowness).sum()
-        sensitivity = self._pair(found.clock_slope * q)
-        norms = _Norms(*(_size(block) for block in blocks), sensitivity)
+        flow = found.linearised(abs(piece.slowness).sum())
+        flow = shear.bounded(flow, one) if shear else flow
+        norms = self._norms(flow.jacobian, flow.sensitivity)
         slopes = Pair(_size(found.inner[:k]), _size(found.inner[k:]))
-        return _Wall(Pair(R_u, R_v), norms, slopes, found.clock.upper())
+        return _Wall(Pair(R_u, R_v), norms, slopes)
 
     def _pair(self, X: Array) -> Pair:
         return Pair(*map(_size, self.components.split(X)))
@@ -183,8 +216,8 @@ class SlowTubes:
         slope = piece.h * (gradient**2).sum() / gradient[of.clock]
         return self.landscape.drop(y) + flint.arb(0, doubt.upper()), slope.mid()
 
-    def handover(self, piece: Stretch, centre: Array, radius: flint.arb) -> tuple[flint.arb, Pair]:
-        """x of a first piece where a flow comes in that is within `radius` of a displacement, a ball, and |V| there."""
+    def handover(self, piece: Stretch, centre: Array, radius: flint.arb) -> tuple[flint.arb, Offset]:
+        """x of a first piece where a flow comes in that is within `radius` of a displacement, a ball, and V there."""
         of = self.components
         begin = (piece.top - (centre[of.clock] + flint.arb(0, radius))) / piece.h - 1
         if not (begin >= -1 and begin < 1):
@@ -192,44 +225,54 @@ class SlowTubes:
         P = chebyshev.basis(_objects([begin]), len(piece.path) - 1)[0] @ piece.path
         kappa = piece.kappa(begin)
         V = self._pair(centre[of.others] / np.where(of.is_fast, kappa, 1) - P)
-        return begin, Pair((V.u + radius / kappa).upper(), self._riding(V.v + radius))
+        none = np.full((of.fast, of.riding), ZERO)
+        return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
 
-    def joint(self, tube: Tube, following: Stretch) -> Pair:
-        """Bounds of |V_u|, |V_v| in the units and around the P of the piece that follows."""
-        piece, k = tube.piece, self.components.fast
+    def joint(self, tube: Tube, following: Stretch) -> Offset:
+        """V in the units and around the P of the piece that follows."""
+        piece, after = tube.piece, tube.after
         ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
         ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
-        jump = self._pair(ends * np.where(self.components.is_fast, ratio, 1) - begins)
-        return Pair((jump.u + tube.after.u * ratio).upper(), self._riding(jump.v + tube.after.v))
+        jump_u, jump_v = self.components.split(ends * np.where(self.components.is_fast, ratio, 1) - begins)
+        R = after.R * ratio
+        leaning = _size(jump_u - R @ jump_v) if self.components.riding else _size(jump_u)
+        return Offset((leaning + after.u * ratio).upper(), self._riding(_size(jump_v) + after.v), R)
 
     def _riding(self, error: flint.arb) -> flint.arb:
         return error.upper() if self.components.riding else ZERO
 
 
 class _Crossing:
-    """The flow through one piece, by what is enclosed along it."""
+    """The flow through one piece, from where it comes in, by what is enclosed along it."""
 
-    def __init__(self, piece: Stretch, begin: flint.arb, error: Pair, along: Along, norms: _Norms, E: Pair) -> None:
-        self.piece, self.begin, self.error, self.norms, self.E = piece, begin, error, norms, E
-        self.mismatch = along.mismatch
+    def __init__(self, piece: Stretch, begin: flint.arb, offset: Offset, along: Along) -> None:
+        self.piece, self.begin, self.along = piece, begin, along
+        turned = _size(offset.R - along.shear.value(begin)) if along.shear else ZERO
+        self.error = Pair((offset.u + turned * offset.v).upper(), offset.v)  # |W|, |V_v|
+        self.R = along.shear.value(flint.arb(1)) if along.shear else offset.R
         self.T = transit(piece, begin, flint.arb(1))
-        self.start = piece.kappa(begin) ** 2
+        self.above = [(flint.arb(1), self.T)]  # parts of a piece, and T_x
+        if along.shear:
+            self.above += [(part, transit(piece, begin, begin + (1 - begin) * part)) for part in PARTS_ABOVE]
         self.reach = 2 * piece.h * abs(piece.slowness).sum()
 
-    def within(self, wall: _Wall, r: Pair) -> Tube | None:
-        """What follows from |V_u| <= r_u, |V_v| <= r_v; None where nothing does."""
-        piece, error, E, own, far = self.piece, self.error, self.E, self.norms, wall.norms
-        share = wall.share(r)
+    def _unsheared(self, W: Any, v: Any) -> Pair:
+        """Bounds of |V_u| and |V_v| from those of |W| and |V_v|."""
+        return Pair((W + self.along.lean * v).upper(), (v + ZERO).upper())
+
+    def within(self, wall: _Wall, r: Pair) -> tuple[Tube, Pair] | None:
+        """What follows from |W| <= r_u, |V_v| <= r_v, with A_u and A_v; None where nothing does."""
+        piece, error, E, own, far = self.piece, self.error, self.along.defect, self.along.norms, wall.norms
+        share = wall.share(self._unsheared(r.u, r.v))
         if not share < 1:
             return None
         mu, b, c, e = (x + 2 * share * y for x, y in ((own.mu, far.mu), (own.b, far.b), (own.c, far.c), (own.e, far.e)))
         of_u, of_v = own.sensitivity.u + 2 * share * far.sensitivity.u, own.sensitivity.v + 2 * share * far.sensitivity.v
-        eta = (self.mismatch + of_u * r.u + of_v * r.v).upper()
+        eta = (self.along.mismatch + of_u * r.u + of_v * r.v).upper()
         if not (2 * eta < 1 and mu < 0):
             return None
         g, Z = -mu, self.reach / (1 - eta)
-        slack = g - 2 * piece.lag * piece.kappa(flint.arb(1)) ** 2 * wall.clock
-        transient = min(Z.upper(), (self.start / slack).upper()) if slack > 0 else Z  # (V53)
+        transient = min((Z * (part + (-g * T / (1 + eta)).exp())).upper() for part, T in self.above)  # (V53)
         growth = (e * Z).exp()
         loop = growth * c * Z * b / g
         if not loop < 1:
@@ -237,9 +280,16 @@ class _Crossing:
         A_v = growth * (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) / (1 - loop)
         a = (b * A_v + E.u) / g
         after = error.u * (-g * self.T / (1 + eta)).exp() + a  # (V52)
-        rate = self.mismatch + of_v * A_v + of_u * a  # (V54)
-        A, at_end = Pair((error.u + a).upper(), A_v.upper()), Pair(after.upper(), A_v.upper())
-        return Tube(piece, self.begin, A, at_end, wall.slopes, (of_u * error.u / g).upper(), rate.upper(), eta)
+        rate = self.along.mismatch + of_v * A_v + of_u * a  # (V54)
+        A = Pair((error.u + a).upper(), (A_v + ZERO).upper())
+        once = (of_u * error.u / g).upper()
+        at_end, furthest = Offset(after.upper(), A.v, self.R), self._unsheared(A.u, A.v)
+        return Tube(piece, self.begin, furthest, at_end, wall.slopes, once, rate.upper(), eta), A
+
+
+def _steepness(wall: _Wall) -> flint.arb:
+    """How fast D Phi may change around P, exact."""
+    return ((wall.norms.b + wall.norms.mu) / wall.radius.u).mid()
 
 
 def _size(entries: Array) -> flint.arb:
