@@ -16,13 +16,14 @@ from numerics.run import Outcome
 from theory.problem import Problem
 from verify.certificate import in_time, recording_time
 from verify.certificate.proved import NotProved
-from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, inverse, norm, settle
+from verify.certificate.stationary import Distinct, Recorded, Trap, contraction, directions, inverse, settle
+from verify.certificate.tube import norm
 
 GUARD = 15  # working digits beyond those of the limit
 NEWTON_STEPS = 20
 BEST = 2 / 3  # kappa
 SMALL = flint.arb(2) ** -30  # a radius at which kappa is proportional to it
-SHRINK = 0.9
+SMALLEST, SHRINK = flint.arb(2) ** -60, 0.9
 ESTIMATE_DIGITS = 10  # of where the flow ends
 MARGIN = 4  # digits of E that the trajectory's end is to have
 INNER = 4  # r over its distance from the centre
@@ -60,8 +61,10 @@ def trap_about(problem: Problem, units: tuple[tuple[sp.Expr, sp.Expr], ...], dig
         c = _zero_of_gradient(phi, arithmetic.array(apart)[phi.own])
         Q, _ = directions(phi, c)
         r = (SMALL * BEST / contraction(phi, c, SMALL, Q)).mid()
-        while not contraction(phi, c, r, Q) < BEST:
+        while not (r > 0 and contraction(phi, c, r, Q) < BEST):
             r = (r * SHRINK).mid()
+            if not r > SMALLEST:
+                raise NotProved("the Hessian at the minimum is too nearly singular, or a rate there too small")
         return Trap(c, r, arithmetic.digits)
 
 

@@ -50,6 +50,7 @@ from theory.problem import Problem
 from verify.certificate import in_time
 from verify.certificate.dyadic import array, outwards, parse, text, texts
 from verify.certificate.proved import NotProved
+from verify.certificate.tube import norm
 
 MOST_DIGITS = 10_000  # working digits; a record that asks for more is not one
 MERGED = 1e-6  # relative distance of rates below which a refusal speaks of merged units
@@ -254,8 +255,3 @@ def inverse(Q: Array) -> Array:
     """Q^{-1} in balls; ZeroDivisionError where Q is not proved to have one."""
     n = len(Q)
     return np.array(flint.arb_mat(n, n, list(Q.ravel())).inv().entries(), dtype=object).reshape(n, n)
-
-
-def norm(vector: Array) -> Any:
-    """Upper bound of the Euclidean norm (of a raveled matrix: Frobenius, which bounds the spectral norm). Enclosed."""
-    return (vector * vector).sum().abs_upper().sqrt().upper()
