@@ -48,9 +48,9 @@ class Certificate:
     """What is proved of a problem: an escape time between two decimals, or that there is none. Guarantee: enclosed.
 
     outcome: escaped, stationary (never escapes), unreachable, ordered (of plateaus), or "not certified", for `reason`.
-    lower, upper: decimals that enclose tau, rounded outwards; None unless escaped. digits: what they certify; asked: those wanted. recipe: how it is proved; why: what the recipes before it had against it. working_digits: of
-    the balls. also: what else is proved, ready for JSON. data: what is recorded, ready for JSON, for a file. seconds:
-    recording and proving.
+    lower, upper: decimals that enclose tau, rounded outwards; None unless escaped. digits: what these certify; asked:
+    those wanted. recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the
+    balls. also: what else is proved; data: what is recorded, for a file; both ready for JSON. seconds: of both parts.
     """
 
     problem: Problem | DenseProblem = field(repr=False)
