@@ -22,7 +22,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from numerics.arithmetic import Arb, Array, _objects
+from numerics.arithmetic import Arb, Array
 from numerics.landscape import Landscape
 from theory.problem import Problem
 from verify.certificate import chebyshev

@@ -268,8 +268,10 @@ class _Crossing:
         share = wall.share(self._unsheared(r.u, r.v))
         if not share < 1:
             return None
-        mu, b, c, e = (x + 2 * share * y for x, y in ((own.mu, far.mu), (own.b, far.b), (own.c, far.c), (own.e, far.e)))
-        of_u, of_v = own.sensitivity.u + 2 * share * far.sensitivity.u, own.sensitivity.v + 2 * share * far.sensitivity.v
+        wide = 2 * share  # (V50)
+        mu, b, c, e = own.mu + wide * far.mu, own.b + wide * far.b, own.c + wide * far.c, own.e + wide * far.e
+        of_u = own.sensitivity.u + wide * far.sensitivity.u
+        of_v = own.sensitivity.v + wide * far.sensitivity.v
         eta = (self.along.mismatch + of_u * r.u + of_v * r.v).upper()
         if not (2 * eta < 1 and mu < 0):
             return None
@@ -321,5 +323,5 @@ def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
         R = chebyshev.ball_matrix(Q)
         turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
         hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
-        found.append(largest_eigenvalue(hull, obliqueness(Q)))
+        found.append(largest_eigenvalue(hull.tolist(), obliqueness(Q)))
     return (max(found) + _size(remainders)).upper()

@@ -106,8 +106,8 @@ class Tubes:
         reaches = _objects(each for rho in ELLIPSES for each in chebyshev.reach(coefficients, rho))
         with self.majorant.discs.working():
             bounds = self.majorant.gradient(coefficients[0], reaches.reshape(len(ELLIPSES), -1))
-        roundoff = norm(abs(coefficients[0]) + chebyshev.reach(coefficients, flint.arb(1))) * flint.arb(2) ** (3 - flint.ctx.prec)
-        allowed = max(SHARE * error, roundoff) / h
+        size = norm(abs(coefficients[0]) + chebyshev.reach(coefficients, flint.arb(1)))
+        allowed = max(SHARE * error, size * flint.arb(2) ** (3 - flint.ctx.prec)) / h
         best: tuple[int, flint.arb, flint.arb] | None = None
         for rho, bound in zip(ELLIPSES, bounds, strict=True):
             M = norm(bound)
