@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from verify.means import Means
     from verify.study import Study
 
-RECIPES = ("time", "slow-rate")
+RECIPES = ("time", "slow-rate", "plateaus")
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -25,7 +25,8 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("--check", metavar="FILE", nargs="+", type=Path, help=again)
     command.add_argument("--json", action="store_true", help="print JSON only")
     command.add_argument("--digits", metavar="N", type=integer, help="digits to be certified of escape times")
-    command.add_argument("--recipe", choices=RECIPES, help="the variable of the proof; chosen by itself if left out")
+    how = "how to prove it, chosen by itself if left out; plateaus: when each is entered and left, in place of tau"
+    command.add_argument("--recipe", choices=RECIPES, help=how)
     limit = "stop a cell after so many seconds; it is not certified then"
     command.add_argument("--max-seconds", metavar="S", type=integer, help=limit)
     add_options(command, None, "write a certificate file for each cell, and results.json, to this folder", keeps=False)
@@ -73,8 +74,9 @@ def verdicts(arguments: argparse.Namespace) -> "Sequence[Verdict]":
 
 
 def print_certificates(found: "StudyCertificates") -> None:
-    """A line a cell: what is proved, how, and why by this recipe."""
+    """A line a cell: what is proved, how, and why by this recipe; then one a plateau, where these were asked for."""
     from verify import terminal
+    from verify.finding import between
     from verify.sweep import label
 
     columns = ("cell", "outcome", "lower", "upper", "digits", "recipe", "working digits", "seconds", "why")
@@ -84,6 +86,14 @@ def print_certificates(found: "StudyCertificates") -> None:
         proof = one.digits, one.recipe, one.working_digits, f"{one.seconds:.2f}"
         rows.append((label(cell.parameters), one.outcome, one.lower, one.upper, *proof, one.why or one.reason))
     terminal.table(f"Study {found.study.name}: certificates", columns, rows, sentences=1)
+    stays = [
+        (label(cell.parameters), i, *(between(*each[name]) for name in ("entered", "left", "lasts")))
+        for cell in found.cells
+        for i, each in enumerate((cell.certificate.also or {}).get("plateaus", ()), 1)
+    ]
+    if stays:
+        print()
+        terminal.table("Plateaus, proved", ("cell", "plateau", "entered", "left", "lasts"), stays)
 
 
 def print_verdicts(found: "Sequence[Verdict]") -> None:

@@ -296,12 +296,28 @@ def test_a_minimum_is_certified_and_proved_again(tmp_path, capsys):
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
     assert (cell["outcome"], cell["recipe"], cell["guarantee"]) == ("stationary", "minimum", "enclosed")
     assert (cell["lower"], cell["upper"], cell["digits"]) == (None, None, None)
-    assert len(cell["also"]["limit"]["rates"]) == 1
+    assert len(cell["also"]["rates"]) == 1
     path = out / "certificate-001.json"
     assert check(path).accepted
     document = json.loads(path.read_text("utf-8"))
-    document["problem"]["escape"]["drop"] = cell["also"]["limit"]["fall"][0]  # what the minimum reaches is an escape
+    document["problem"]["escape"]["drop"] = cell["also"]["fall"][0]  # what the minimum reaches is an escape
     assert not check(Path(written(tmp_path, json.dumps(document), "lower.json"))).accepted
+
+
+@pytest.mark.slow
+def test_plateaus_are_certified_in_their_order(tmp_path, capsys):
+    lasting = str(load("two-memories").source).split("[sweep]")[0]
+    study, out = written(tmp_path, lasting), tmp_path / "out"
+    assert main(["certify", study, "--recipe", "plateaus", "--digits", "6", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "entered" in printed and printed.count("ordered") == 1
+    path = out / "certificate-001.json"
+    verdict = check(path)
+    first, second = verdict.also["plateaus"]
+    assert verdict.accepted and Decimal(first["left"][1]) < Decimal(second["entered"][0])
+    document = json.loads(path.read_text("utf-8"))
+    document["data"]["falls"].reverse()
+    assert not check(Path(written(tmp_path, json.dumps(document), "reversed.json"))).accepted
 
 
 def test_what_is_not_certified_exits_with_1_and_says_why(tmp_path, capsys):

@@ -5,7 +5,9 @@
     time         recipe 1: tau with time as the variable                       everywhere else
     minimum      the flow converges to a minimum short of the drop             where a run of the flow ends in one
 
-They are tried in this order. What one refuses is why it is the next one's turn. Recorders are not trusted: each gives data, and the outcome is what `prove` of
+    plateaus     when each plateau is entered and left, one after the other    only when asked for
+
+The others are tried in this order. What one refuses is why it is the next one's turn. Recorders are not trusted: each gives data, and the outcome is what `prove` of
 verify/certificate/checking.py makes of them after they have been text, so what is claimed is what a file can prove.
 """
 
@@ -13,21 +15,21 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from numerics.answer import check_count
 from numerics.escape import FEWEST_DIGITS, MOST_DIGITS
 from numerics.run import Outcome
 from theory.dense import DenseProblem
 from theory.problem import Problem
-from verify.certificate import recording_slow, recording_stationary, recording_time
+from verify.certificate import recording_ordering, recording_slow, recording_stationary, recording_time
 from verify.certificate.checking import Conclusion, Data, prove
 from verify.certificate.dyadic import digits_of
 from verify.certificate.file import Claim, Filed
 from verify.certificate.proved import NotProved
 from verify.deadline import TimeIsUp, deadline
 
-Recipe = Literal["time", "slow-rate"]
+Recipe = Literal["time", "slow-rate", "plateaus"]
 RECORDERS: dict[str, Callable[[Problem, int], Any]] = {
     "slow-rate": recording_slow.record,
     "time": recording_time.record,
@@ -44,7 +46,7 @@ Progress = Callable[[str], None]
 class Certificate:
     """What is proved of a problem: an escape time between two decimals, or that there is none. Guarantee: enclosed.
 
-    outcome: escaped, stationary (never escapes), unreachable, or "not certified", for `reason`. lower, upper: decimals
+    outcome: escaped, stationary (never escapes), unreachable, ordered (of plateaus), or "not certified", for `reason`. lower, upper: decimals
     that enclose tau, rounded outwards; None unless escaped. digits: certified by what is printed; asked: those wanted.
     recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the balls. also: what else is proved, ready for JSON.
     data: what is recorded, ready for JSON, for a file. seconds: recording and proving.
@@ -99,7 +101,7 @@ def certify(
     """Prove the escape time of a problem, or that there is none.
 
     digits:      to be certified, 5 to 150: (upper - lower) / upper <= 10^-digits of the decimals printed.
-    recipe:      "time", "slow-rate", or None to have it chosen.
+    recipe:      "time", "slow-rate", or None to have it chosen; "plateaus" for these in place of an escape time.
     max_seconds: wall time after which the attempt ends, not certified.
     progress:    called with a few words before each part.
 
@@ -111,8 +113,8 @@ def certify(
     '15.025899775'
     """
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the digits of tau to be certified")
-    if recipe is not None and recipe not in RECORDERS:
-        raise ValueError(f"recipe must be one of {', '.join(RECORDERS)} or None, got {recipe!r}; None has it chosen")
+    if recipe not in (None, *get_args(Recipe)):
+        raise ValueError(f"recipe must be one of {', '.join(get_args(Recipe))} or None, got {recipe!r}; None has it chosen")
     if isinstance(problem, DenseProblem):
         return Certificate(problem, NOT_CERTIFIED, "no recipe is for the flow of a dense network", digits)
     began = time.perf_counter()
@@ -127,7 +129,8 @@ def certify(
 def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progress) -> Certificate:
     """The first recipe that goes through, in the order of the module; else why none does."""
     refused = list[str]()
-    for word in ("unreachable", *(RECORDERS if recipe is None else (recipe,)), "minimum"):
+    order = ("unreachable", *(RECORDERS if recipe is None else (recipe,)), "minimum")
+    for word in order if recipe != "plateaus" else (recipe,):
         try:
             found = _escaped(problem, digits, word, tell) if word in RECORDERS else _ended(problem, digits, word, tell)
             return replace(found, why="; ".join(refused) or FIRST.get(word, ""))
@@ -138,11 +141,13 @@ def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progr
 
 
 def _ended(problem: Problem, digits: int, recipe: str, tell: Progress) -> Certificate:
-    """By "unreachable" or "minimum". Raises NotProved."""
+    """By a recipe that gives no escape time. Raises NotProved."""
+    tell(f"{recipe}: recording")
     data: Data = {}
     if recipe == "minimum":
-        tell("minimum: recording")
         data = recording_stationary.record(problem, digits).as_dict()
+    elif recipe == "plateaus":
+        data = recording_ordering.record(problem, digits).as_dict()
     tell(f"{recipe}: proving")
     return _proved(problem, recipe, data, digits)
 
@@ -173,6 +178,10 @@ def _proved(problem: Problem, recipe: str, data: Data, digits: int) -> Certifica
     claim = found.claim(digits)
     reached = digits_of(claim.lower, claim.upper) if claim.lower and claim.upper else None
     return Certificate(
-        problem, found.outcome, Outcome[found.outcome].value, digits, claim.lower, claim.upper, reached,
+        problem, found.outcome, _sentence(found.outcome), digits, claim.lower, claim.upper, reached,
         recipe=recipe, working_digits=found.digits, also=found.also, data=data,
     )  # fmt: skip
+
+
+def _sentence(outcome: str) -> str:
+    return "its plateaus follow one another" if outcome == "ordered" else str(Outcome[outcome].value)

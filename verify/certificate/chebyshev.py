@@ -122,7 +122,7 @@ def on_pieces(coefficients: Array, pieces: int) -> Array:
 def hull(coefficients: Array, remainder: Any = 0) -> Array:
     """Balls that hold all values on [-1, 1]: around c_0, the others and `remainder` as radius, shape (...)."""
     radii = abs(coefficients[1:]).sum(axis=0) + remainder
-    widened = [c + flint.arb(0, radius) for c, radius in zip(coefficients[0].ravel(), np.ravel(radii), strict=True)]
+    widened = [c + flint.arb(0, radius) for c, radius in zip(np.ravel(coefficients[0]), np.ravel(radii), strict=True)]
     return _objects(widened).reshape(coefficients.shape[1:])
 
 

@@ -19,7 +19,7 @@ import flint
 
 from numerics.unreachable import unreachable
 from theory.problem import Problem
-from verify.certificate import in_slow_rate, in_time, stationary
+from verify.certificate import in_slow_rate, in_time, ordering, stationary
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
 from verify.certificate.proved import NotProved, Proved
@@ -95,7 +95,12 @@ def _escaped(found: Proved) -> Conclusion:
 
 def _minimum(problem: Problem, data: Data) -> Conclusion:
     found = stationary.prove(problem, stationary.Recorded.from_dict(data))
-    return Conclusion("stationary", digits=found.digits, also={"limit": found.as_dict()})
+    return Conclusion("stationary", digits=found.digits, also=found.as_dict())
+
+
+def _plateaus(problem: Problem, data: Data) -> Conclusion:
+    found = ordering.prove(problem, ordering.Recorded.from_dict(data))
+    return Conclusion("ordered", digits=found.digits, also=found.as_dict())
 
 
 PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
@@ -103,6 +108,7 @@ PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
     "slow-rate": _in_slow_rate,
     "time": _in_time,
     "minimum": _minimum,
+    "plateaus": _plateaus,
 }
 
 
@@ -110,7 +116,7 @@ PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
 class Verdict:
     """What became of a file. claim: of the file, None where there is none. provable: what its data prove, or None.
 
-    bad: whether it is no certificate at all. reason: why it was not accepted, or what was proved.
+    also: what else they prove. bad: whether it is no certificate at all. reason: why it was not accepted, or what was proved.
     """
 
     file: str
@@ -120,6 +126,7 @@ class Verdict:
     recipe: str | None = None
     claim: Claim | None = None
     provable: Claim | None = None
+    also: dict[str, Any] | None = None
     seconds: float = 0.0
     bad: bool = False
 
@@ -136,11 +143,10 @@ def check(path: Path) -> Verdict:
         filed = read(path)
     except BadFile as error:
         return Verdict(str(path), False, str(error), bad=True)
-    known = {"parameters": filed.parameters, "recipe": filed.recipe, "claim": filed.claim}
 
-    def verdict(accepted: bool, reason: str, provable: Claim | None = None, bad: bool = False) -> Verdict:
-        seconds = time.perf_counter() - began
-        return Verdict(str(path), accepted, reason, **known, provable=provable, seconds=seconds, bad=bad)  # type: ignore[arg-type]
+    def verdict(accepted: bool, reason: str, **found: Any) -> Verdict:
+        known = filed.parameters, filed.recipe, filed.claim
+        return Verdict(str(path), accepted, reason, *known, seconds=time.perf_counter() - began, **found)
 
     try:
         found = prove(filed.problem, filed.recipe, filed.data)
@@ -152,6 +158,6 @@ def check(path: Path) -> Verdict:
     except Exception as error:  # data that break a proof off prove nothing
         return verdict(False, f"its data do not prove it: {type(error).__name__}: {error}")
     if accepted:
-        return verdict(True, "proved again, from its data alone", provable)
+        return verdict(True, "proved again, from its data alone", provable=provable, also=found.also)
     proved = f"[{provable.lower}, {provable.upper}]" if provable.lower else provable.outcome
-    return verdict(False, f"its data prove {proved}, and that is not what it claims", provable)
+    return verdict(False, f"its data prove {proved}, and that is not what it claims", provable=provable)

@@ -22,7 +22,7 @@ from verify.entries import Float, StudyError, bad, choice
 
 FORMAT = "memcurse certificate 1"
 LARGEST = 100_000_000  # bytes
-OUTCOMES = ("escaped", "stationary", "unreachable")  # what can be claimed
+OUTCOMES = ("escaped", "stationary", "unreachable", "ordered")  # what can be claimed
 KEYS = ("format", "memcurse", "parameters", "problem", "recipe", "claim", "data")
 
 

@@ -110,15 +110,18 @@ def obliqueness(Q: Array) -> flint.arb:
 
 
 def largest_row(rows: Sequence[Sequence[flint.arb]]) -> flint.arb:
-    """The largest sum of |entries| of a row, exact: of a symmetric matrix a bound on its norm."""
-    return max(sum(map(abs, row), flint.arb(0)).upper() for row in rows)
+    """The largest sum of |entries| of a row, exact, perhaps infinite: of a symmetric matrix a bound on its norm."""
+    sums = [sum(map(abs, row), flint.arb(0)).upper() for row in rows]
+    return max(sums) if all(each.is_finite() for each in sums) else flint.arb("inf")  # max() would not see a nan
 
 
 def largest_eigenvalue(B: Sequence[Sequence[flint.arb]], delta: flint.arb) -> flint.arb:
     """mu, exact, with lambda_max(H) <= mu on the span of Q for every symmetric H with Q^T H Q in B (V23). Enclosed.
 
-    B: rows of balls, of which the lower triangle is used, slow directions last.
+    B: rows of balls, of which the lower triangle is used, slow directions last. Infinite where an entry is not finite.
     """
+    if not all(each.is_finite() for row in B for each in row):
+        return flint.arb("inf")
     symmetric = [[B[max(i, j)][min(i, j)] for j in range(len(B))] for i in range(len(B))]
     start = max(row[i].upper() for i, row in enumerate(B))  # no smaller one could pass
     most = max((sum(map(abs, row), flint.arb(0)) - abs(row[i]) + row[i]).upper() for i, row in enumerate(symmetric))

@@ -20,14 +20,14 @@ A density that is computed by quadrature serves if it is >= 0 by its form; other
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import flint
 import numpy as np
 import sympy as sp
 
-from numerics.arithmetic import ELEMENTARY, Arb, Arithmetic, Array, _elementwise, _objects
+from numerics.arithmetic import Arb, Arithmetic, Array, _elementwise, _objects
 from numerics.compiling import bind
 from numerics.landscape import Landscape
 from numerics.quadrature import rule
@@ -36,6 +36,7 @@ from theory.special import GaussianMoment
 from verify.certificate.proved import NotProved
 
 DIGITS = 25  # of bounds, which need no more; GaussianMoment may cancel
+ENTIRE = ("exp", "sin", "cos", "sinh", "cosh", "tanh", "gamma")  # or with poles, where a ball is not finite
 NOTHING = flint.acb("nan")
 
 Moment = Callable[..., Any]
@@ -49,8 +50,10 @@ class Discs(Arb):
     def __init__(self, digits: int = DIGITS) -> None:
         super().__init__(digits)
         real = self.functions
-        self.functions = {name: _elementwise(getattr(flint.acb, name)) for name in ELEMENTARY}
-        self.functions |= {"pi": flint.acb.pi, "power": _elementwise(lambda x, p: x**p, 2)}
+        self.functions = {name: _elementwise(getattr(flint.acb, name)) for name in ENTIRE}
+        cut = {"log": 1, "sqrt": 1, "pow": 2}  # with branch cuts: not-a-number on these
+        analytic = {name: _elementwise(partial(getattr(flint.acb, name), analytic=True), n) for name, n in cut.items()}
+        self.functions |= analytic | {"power": analytic["pow"], "pi": flint.acb.pi}
         self.functions |= {"erf": _unused, "erfc": _unused, "rule": _rule}
         moments = {"ExponentialMoment": real["ExponentialMoment"], "PowerMoment": _right_of_zero(real["PowerMoment"])}
         self.functions |= {name: _elementwise(_enclosing(moment), 3) for name, moment in moments.items()}

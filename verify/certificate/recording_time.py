@@ -1,13 +1,15 @@
 r"""A trajectory for recipe "time", by the time integrator: not trusted, only good.
 
-The proof adds the defects d of the pieces, each amplified by what is left of the plateau, which is about the time left.
-For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may be left at the escape, so a piece may have
+The proof adds the defects d of the pieces, each amplified by what is left of the plateau, which is about the time
+left. For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may be left at the escape, so a piece
+may have
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The integrator controls its steps by this, looking for d at a few points between its
-stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
-component that lies off the slow manifold by an error counts h times its rate.
+with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The
+integrator controls its steps by this, looking for d at a few points between its stages; at these a collocation
+polynomial has no defect. On a plateau d h is not the error of a step but more: a fast component that lies off the slow
+manifold by an error counts h times its rate.
 """
 
 from collections.abc import Callable
@@ -31,12 +33,13 @@ from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL = 11.0  # below, the tube of a long plateau grows wider than the Hessian's variation allows
+LEAST_GOAL, SHARE = 7.5, 0.2  # and of the digits asked; with less, the tube around a long plateau grows too wide
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
 FIRST = 0.01  # step size to try
 BEYOND = flint.arb(1.001)  # times the drop, where the trajectory may end
+MOST_STAGES = 40
 LATEST = 4  # times the time expected, when it is given up
 ESTIMATE = 8  # digits of the escape time that the steps are controlled with
 
@@ -59,7 +62,7 @@ def record(
     decades = max(0.0, float(tau.log()) / log(10))
     goal += decades if span else 0.0  # what is left is not known to the last digits of a long span
     working = Arb(ceil(goal + 1.5 * decades + GUARD))
-    stages = stages or round(10 + 0.4 * (goal + decades))
+    stages = stages or min(round(12 + 0.65 * (goal + decades)), MOST_STAGES)
     flow = GradientFlow(problem, working)
     twin = GradientFlow(problem, Float64()) if fits_float64(problem) else None
     integrator = _Controlled(flow, stages, goal, tau, twin)
@@ -91,7 +94,7 @@ def _goal(problem: Problem, digits: int) -> tuple[flint.arb, float]:
         f = landscape.gradient(units - np.concatenate((landscape.fitted_a, landscape.fitted_w)))
         tau = flint.arb(estimate.end.tau)
         lost = float((tau * (f * f).sum().sqrt()).log()) / log(10)
-    return tau, max(digits - lost + MARGIN, LEAST_GOAL)
+    return tau, max(digits - lost + MARGIN, LEAST_GOAL + SHARE * digits)
 
 
 def _time_left(flow: GradientFlow, y: Array) -> flint.arb:
@@ -107,12 +110,15 @@ class _Controlled(Integrator):
     left: time until the escape, to be kept up.
     """
 
-    def __init__(self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None) -> None:
+    def __init__(
+        self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None
+    ) -> None:
         super().__init__(flow, stages, 1.0, 1.0, twin, flow.copies)
         self.goal, self.left, self.flow = goal, left, flow
         with flow.arithmetic.working():
             nodes = 2 * self.method.nodes - 1
-            here = _objects(((nodes[i] + nodes[i + 1]) / 2).mid() for i in np.linspace(0, stages - 1, LOOKS).astype(int))
+            between = np.linspace(0, stages - 1, LOOKS).astype(int)
+            here = flow.arithmetic.midpoint((nodes[between] + nodes[between + 1]) / 2)
             whole = np.array(chebyshev.through(nodes).tolist())
             values = chebyshev.basis(here, stages) @ whole
             slopes = chebyshev.basis(here, stages - 1) @ chebyshev.derivative(whole)

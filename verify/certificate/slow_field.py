@@ -55,8 +55,10 @@ class Stretch:
     @classmethod
     def from_dict(cls, written: Any, name: str) -> "Stretch":
         """Back from `as_dict`; ValueError, which names it, for anything else."""
-        *numbers, path, slowness = fields_of(written, ("top", "bottom", "scale", "lag", "path", "slowness"), name)
-        return cls(*map(parse, numbers), rectangle(path, f"{name}.path"), column(slowness, f"{name}.slowness"))
+        names = ("top", "bottom", "scale", "lag", "path", "slowness")
+        top, bottom, scale, lag, path, slowness = fields_of(written, names, name)
+        ends, units = (parse(top), parse(bottom)), (parse(scale), parse(lag))
+        return cls(*ends, *units, rectangle(path, f"{name}.path"), column(slowness, f"{name}.slowness"))
 
     @property
     def h(self) -> flint.arb:

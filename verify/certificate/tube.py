@@ -1,7 +1,7 @@
 r"""A tube around one piece of a recorded polynomial in which the gradient flow provably stays.
 
-y' = f(y) = -grad J(y), p a polynomial on a piece t0 <= t <= t0 + h, x = 2(t - t0)/h - 1 in [-1, 1]. The logarithmic norm
-of f' = -Hess J in the Euclidean norm is its largest eigenvalue, so while |y - p| <= r
+y' = f(y) = -grad J(y), p a polynomial on a piece t0 <= t <= t0 + h, x = 2(t - t0)/h - 1 in [-1, 1]. The logarithmic
+norm of f' = -Hess J in the Euclidean norm is its largest eigenvalue, so while |y - p| <= r
 
     D+ |y - p| <= mu |y - p| + d ,   d >= |p' - f(p)| ,   mu >= lambda_max(-Hess J)  within r of p            (V1)
 
@@ -10,9 +10,9 @@ by y' - p' = int_0^1 f'(p + theta (y - p)) dtheta (y - p) - (p' - f(p)): balls a
 Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f| on the polydisc (V22) around the image
 of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
 
-Logarithmic norm. -Hess J likewise, at POINTS points; the coefficients are rotated by Q before absolute values are taken,
-C_k -> Q^T C_k Q with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along
-complex lines through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
+Logarithmic norm. -Hess J likewise; the coefficients are rotated by Q before absolute values are taken, C_k -> Q^T C_k Q
+with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along complex lines
+through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
 
     |Hess J(p + v) - Hess J(p)| <= (2 M / eta) |v| ,   mu = lambda_max(-Hess J(p)) + (2 M / eta) r            (V2)
 
@@ -23,11 +23,16 @@ Gronwall over a part of length l, from |y - p| <= eps at its begin,
 which is monotone in time. If eps and (V3) at the end of each part are < r, y cannot have left the tube: at a first exit
 it would be both = r and < r. Else a wider r is tried. A solution in the tube exists, for f is analytic there.
 
+Check. The gradient and the Hessian come from two programs. That they belong together is not needed by the proof, which
+trusts both, but is looked at on every piece, in balls:
+
+    f(p(1)) - f(p(-1)) = -int_{-1}^1 Hess J(p(x)) p'(x) dx                                                   (V8)
+
 Loss. For |v| <= eps <= eta, by Taylor's formula,  |J(p + v) - J(p)| <= |grad J(p)| eps + M eps^2 / 2        (V4)
 """
 
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, log, log10
 from typing import Any
 
 import flint
@@ -42,7 +47,8 @@ from verify.certificate.logarithmic_norm import largest_eigenvalue, largest_row,
 from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
-POINTS, PIECES = 16, 8  # of the Hessian, and of the parts on which its eigenvalues are bounded
+PIECES = 8  # parts on which the eigenvalues of the Hessian are bounded
+RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
 MOST_POINTS = 512
@@ -90,6 +96,8 @@ class Tubes:
         defect = self._defect(coefficients, h, size, beyond)
         steepest, near, hessian = self._logarithmic_norms(coefficients, rho)
         lipschitz = 2 * hessian / near
+        if not all(each.is_finite() for each in (lipschitz, *steepest)):
+            raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
         least = (error + defect * h).upper()
         for widening in range(WIDENINGS):
             r = least * (WIDEST << widening)
@@ -107,7 +115,8 @@ class Tubes:
         with self.majorant.discs.working():
             bounds = self.majorant.gradient(coefficients[0], reaches.reshape(len(ELLIPSES), -1))
         size = norm(abs(coefficients[0]) + chebyshev.reach(coefficients, flint.arb(1)))
-        allowed = max(SHARE * error, size * flint.arb(2) ** (3 - flint.ctx.prec)) / h
+        roundoff = size * flint.arb(2) ** (3 - flint.ctx.prec)
+        allowed = max(SHARE * error, roundoff) / h
         best: tuple[int, flint.arb, flint.arb] | None = None
         for rho, bound in zip(ELLIPSES, bounds, strict=True):
             M = norm(bound)
@@ -131,7 +140,7 @@ class Tubes:
     def _logarithmic_norms(self, coefficients: Array, rho: flint.arb) -> tuple[list[flint.arb], flint.arb, flint.arb]:
         """lambda_max(-Hess J(p)) on each part; eta and M of (V2)."""
         around = chebyshev.reach(coefficients, flint.arb(1))
-        slowest = min((self.landscape.units(coefficients[0] - around)[1]))
+        slowest = min(self.landscape.units(coefficients[0] - around)[1])
         near = (NEAR * slowest).lower()
         if not near > 0:
             raise NotProved("a rate is not known to stay above 0 over a piece; shorten the pieces")
@@ -139,18 +148,30 @@ class Tubes:
             reaches = np.stack([chebyshev.reach(coefficients, rho), around + near])
             wide, close = self.majorant.hessian(coefficients[0], reaches)
             hessian = largest_row(close)
-        H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, POINTS))[1]
+        size = 4 * ceil((2 + RESOLVED / log10(float(rho))) / 4)  # few sizes, whose tables are kept
+        H = -self.landscape.gradient_and_hessian(chebyshev.values(coefficients, size))[1]
+        if not self._belongs(H, coefficients, wide, rho):
+            raise NotProved("the Hessian is not the derivative of the gradient; something is broken")
         C = chebyshev.coefficients(H)
         Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
         delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
         turned = _objects(each for Ck in C for each in (R.transpose() * ball_matrix(Ck) * R).entries())
-        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, POINTS)) * sizes).entries()
+        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, size)) * sizes).entries()
         width = Q.shape[1]
-        parts = chebyshev.on_pieces(turned.reshape(POINTS, width * width), PIECES)
+        parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
         hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
-        if not all(each.is_finite() for hull in hulls for each in hull.ravel()):
-            raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
         return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+
+    def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
+        """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
+        slope = chebyshev.derivative(coefficients)
+        size = len(H)
+        along = chebyshev.coefficients((H @ chebyshev.values(slope, size)[..., None])[..., 0])
+        whole = sum(along[k] * (flint.arb(2) / (1 - k * k)) for k in range(0, size, 2))
+        beyond = 2 * chebyshev.remainder(wide @ (abs(slope[0]) + chebyshev.reach(slope, rho)), rho, size)
+        signs = np.array([(-1) ** k for k in range(len(coefficients))], dtype=object)
+        before, after = -self.landscape.gradient(np.stack([signs @ coefficients, coefficients.sum(axis=0)]))
+        return all(not abs(gap) > doubt for gap, doubt in zip(after - before - whole, beyond, strict=True))
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
         """J(0) - J(y) at x, a ball (V4), and -dJ/dtau there, nearly."""
