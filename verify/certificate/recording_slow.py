@@ -52,17 +52,18 @@ def record(problem: Problem, digits: int) -> Recorded:
     hard = round(2 * max(0.0, -log10(here.slowest) - EASY))
     hard += BESIDE if problem.start.width > len(problem.pairing) + 1 else 0
     digits += hard
-    flow = GradientFlow(problem, Arb(digits + GUARD))
-    with flow.arithmetic.working():
+    balls = Arb(digits + GUARD)
+    flow = GradientFlow(problem, balls)
+    with balls.working():
         manifold = SlowManifold(flow, here.spare)
-        tubes = SlowTubes(problem, here.spare, flow.arithmetic)
+        tubes = SlowTubes(problem, here.spare, balls)
         start_up, y = _start_up(manifold, here, digits)
         if manifold.fast.all():
             y = flow.landscape.start.copy()  # else other spares have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
         y[manifold.clock] = ((y[manifold.clock] * grid).ceil() + 1) / grid  # a little above, of few bits
         pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
-        return Recorded(here.spare, start_up, tuple(pieces), flow.arithmetic.digits)
+        return Recorded(here.spare, start_up, tuple(pieces), balls.digits)
 
 
 def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime, Array]:
@@ -94,11 +95,9 @@ def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime,
     return InTime(nodes, durations, exact, flow.arithmetic.digits), taken[-1].after.copy()
 
 
-def _pieces(
-    manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float
-) -> Iterator[Stretch]:
+def _pieces(manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float) -> Iterator[Stretch]:
     """Pieces from the rates of y to a little beyond the escape; the first one finds the slow manifold."""
-    landscape, clock, s = manifold.flow.landscape, manifold.clock, stages(digits + INSIDE)
+    landscape, s = manifold.flow.landscape, stages(digits + INSIDE)
     target = evaluate(landscape.problem.drop, manifold.arithmetic) * BEYOND
     rate = lambda y: landscape.units(y)[1][manifold.spare]
     h, tau, last = _float(rate(y) / 8), flint.arb(0), None
