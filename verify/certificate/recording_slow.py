@@ -5,7 +5,7 @@ small as the digits demand, and small enough for the tube to hold it. An error o
 tolerances relax as the pieces go by. Each piece is tried on the bounds of its proof.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf, log, log10
 
@@ -28,6 +28,7 @@ from verify.certificate.proved import NotProved
 from verify.certificate.slow_field import Stretch
 from verify.certificate.slow_tube import SlowTubes
 
+Until = Callable[[Array], bool]
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 EASY = 3.2  # decades between the fast rates that INSIDE covers: U has their ratio in it, and its error divides by g
@@ -39,9 +40,10 @@ FIRST = 0.01  # step of a start-up to try
 BEYOND = flint.arb("1.0001")  # times the drop, where the pieces may end
 
 
-def record(problem: Problem, digits: int) -> Recorded:
+def record(problem: Problem, digits: int, *, until: Until | None = None) -> Recorded:
     """Data that should carry `digits` certified digits of tau. Guarantee: none.
 
+    until: tells of a displacement, shape (2m,), whether the pieces may end there, instead of a little beyond the drop.
     Raises NotProved where the slow rate is no clock, or its path is lost.
     """
     try:
@@ -59,7 +61,7 @@ def record(problem: Problem, digits: int) -> Recorded:
             y = flow.landscape.start.copy()  # else other spares have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
         y[manifold.clock] = ((y[manifold.clock] * grid).ceil() + 1) / grid  # a little above, of few bits
-        pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
+        pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard, until)
         return Recorded(here.spare, start_up, tuple(pieces), flow.arithmetic.digits)
 
 
@@ -93,7 +95,7 @@ def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime,
 
 
 def _pieces(
-    manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float
+    manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float, until: Until | None
 ) -> Iterator[Stretch]:
     """Pieces from the rates of y to a little beyond the escape; the first one finds the slow manifold."""
     landscape, clock, s = manifold.flow.landscape, manifold.clock, stages(digits + INSIDE)
@@ -119,7 +121,7 @@ def _pieces(
             continue
         yield stretch
         y, tau, last = piece.after, (tau + piece.duration).mid(), piece
-        if landscape.drop(y) > target:
+        if until(y) if until else landscape.drop(y) > target:
             return
         h = h * min(GROW, factor)
 
