@@ -1,26 +1,27 @@
 r"""Recipe "time": an enclosure of the escape time around any recorded piecewise polynomial trajectory.
 
-Recorded are nodes -1 = x_0 < ... < x_s = 1, durations h_k and values at the nodes of each piece, all exact dyadics. They
-define a continuous p: the last value of a piece is the first one of the next. Nothing is known of how p was found, and
-nothing needs to be: a tube around each piece holds the flow (tube.py), from
+Recorded are nodes -1 = x_0 < ... < x_s = 1, durations h_k and values at the nodes of each piece, all exact dyadics.
+They define a continuous p: the last value of a piece is the first one of the next. Nothing is known of how p was found,
+and nothing needs to be: a tube around each piece holds the flow (tube.py), from
 
     |y - p| at tau = 0  <=  |start - p(0)|                                                                   (V5)
 
-on. J falls strictly along the flow, unless it rests, so J(0) - J exceeds a drop for the first time between tau_1 < tau_2 if
+on. J falls strictly along the flow, unless it rests, so J(0) - J exceeds a drop for the first time between tau_1 and
+tau_2 > tau_1 if
 
     J(0) - J(y(tau_1)) < drop < J(0) - J(y(tau_2))                                                           (V6)
 
-which (V4) decides at two points near the crossing of p, exact numbers tau_1 = t_k + h_k (1 + x_1)/2 up to balls. Units
-that start alike stay alike, for the flow treats them alike. Of them only the first one's values are read, and p is alike
-too by definition: y - p is in that subspace, and the logarithmic norm is taken there.
+which (V4) decides at two points near the crossing of p, times t_k + h_k (1 + x)/2 with exact x. Units that start alike
+stay alike, for the flow treats them alike. Of them only the first one's values are read, and p is alike too by
+definition: y - p is in that subspace, and the logarithmic norm is taken there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import flint
-import numpy as np
 import sympy as sp
 
 from numerics.arithmetic import Arb, Array
@@ -43,8 +44,8 @@ MARGINS = 60  # doublings of the distance from the crossing at which (V6) is tri
 class Recorded:
     """A piecewise polynomial displacement p of n pieces of degree s, exact dyadics; a guess, and trusted in nothing.
 
-    nodes: shape (s + 1,), from -1 to 1. durations: shape (n,). values: shape (n s + 1, 2m), those of piece k in the rows
-    k s to k s + s. digits: working digits with which the proof went through.
+    nodes: shape (s + 1,), from -1 to 1. durations: shape (n,). values: shape (n s + 1, 2m), those of piece k in the
+    rows k s to k s + s. digits: working digits for the proof.
     """
 
     nodes: Array
@@ -112,7 +113,7 @@ def _check(problem: Problem, recorded: Recorded) -> None:
     for each in (*nodes, *durations, *values.ravel()):
         if not (isinstance(each, flint.arb) and each.is_exact() and each.is_finite()):
             raise NotProved(f"recorded numbers must be exact and finite, got {each}")
-    if nodes[0] != -1 or nodes[-1] != 1 or not all(x < y for x, y in zip(nodes, nodes[1:], strict=False)):
+    if nodes[0] != -1 or nodes[-1] != 1 or not all(x < y for x, y in pairwise(nodes)):
         raise NotProved("the nodes must rise from -1 to 1")
     if not all(h > 0 for h in durations):
         raise NotProved("durations must be > 0")

@@ -51,8 +51,9 @@ class Discs(Arb):
         super().__init__(digits)
         real = self.functions
         self.functions = {name: _elementwise(getattr(flint.acb, name)) for name in ENTIRE}
-        self.functions |= {name: _elementwise(partial(getattr(flint.acb, name), analytic=True)) for name in ("log", "sqrt")}
-        self.functions |= {"power": _elementwise(partial(flint.acb.pow, analytic=True), 2), "pi": flint.acb.pi}
+        cut = {"log": 1, "sqrt": 1, "pow": 2}  # with branch cuts: not-a-number on these
+        analytic = {name: _elementwise(partial(getattr(flint.acb, name), analytic=True), n) for name, n in cut.items()}
+        self.functions |= analytic | {"power": analytic["pow"], "pi": flint.acb.pi}
         self.functions |= {"erf": _unused, "erfc": _unused, "rule": _rule}
         moments = {"ExponentialMoment": real["ExponentialMoment"], "PowerMoment": _right_of_zero(real["PowerMoment"])}
         self.functions |= {name: _elementwise(_enclosing(moment), 3) for name, moment in moments.items()}

@@ -1,13 +1,15 @@
 r"""A trajectory for recipe "time", by the time integrator: not trusted, only good.
 
-The proof adds the defects d of the pieces, each amplified by what is left of the plateau, which is about the time left.
-For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may be left at the escape, so a piece may have
+The proof adds the defects d of the pieces, each amplified by what is left of the plateau, which is about the time
+left. For a relative error 10^-digits of tau, |f(tau)| tau 10^-digits of the state may be left at the escape, so a piece
+may have
 
     d h <= 10^-goal / (100 (2 + tau - t)) ,   10^-goal = 10^-digits tau |f(tau)|                            (V7)
 
-with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The integrator controls its steps by this, looking for d at a few points between its
-stages; at these a collocation polynomial has no defect. On a plateau d h is not the error of a step but more: a fast
-component that lies off the slow manifold by an error counts h times its rate.
+with tau known from a cheap run, to a few digits, and 1/mu in place of tau - t where these no longer tell. The
+integrator controls its steps by this, looking for d at a few points between its stages; at these a collocation
+polynomial has no defect. On a plateau d h is not the error of a step but more: a fast component that lies off the slow
+manifold by an error counts h times its rate.
 """
 
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
 MARGIN = 2.0
-LEAST_GOAL, SHARE = 7.5, 0.2  # and this of the digits asked: with less, the tube around a long plateau grows too wide
+LEAST_GOAL, SHARE = 7.5, 0.2  # and of the digits asked; with less, the tube around a long plateau grows too wide
 GUARD = 12  # working digits beyond those that (V7) resolves
 NEWTON = 0.01  # of the allowed defect that Newton's method may leave
 LOOKS = 7  # points at which the defect is looked for
@@ -108,12 +110,15 @@ class _Controlled(Integrator):
     left: time until the escape, to be kept up.
     """
 
-    def __init__(self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None) -> None:
+    def __init__(
+        self, flow: GradientFlow, stages: int, goal: float, left: flint.arb, twin: GradientFlow | None
+    ) -> None:
         super().__init__(flow, stages, 1.0, 1.0, twin, flow.copies)
         self.goal, self.left, self.flow = goal, left, flow
         with flow.arithmetic.working():
             nodes = 2 * self.method.nodes - 1
-            here = _objects(((nodes[i] + nodes[i + 1]) / 2).mid() for i in np.linspace(0, stages - 1, LOOKS).astype(int))
+            between = np.linspace(0, stages - 1, LOOKS).astype(int)
+            here = flow.arithmetic.midpoint((nodes[between] + nodes[between + 1]) / 2)
             whole = np.array(chebyshev.through(nodes).tolist())
             values = chebyshev.basis(here, stages) @ whole
             slopes = chebyshev.basis(here, stages - 1) @ chebyshev.derivative(whole)

@@ -1,7 +1,7 @@
 r"""A tube around one piece of a recorded polynomial in which the gradient flow provably stays.
 
-y' = f(y) = -grad J(y), p a polynomial on a piece t0 <= t <= t0 + h, x = 2(t - t0)/h - 1 in [-1, 1]. The logarithmic norm
-of f' = -Hess J in the Euclidean norm is its largest eigenvalue, so while |y - p| <= r
+y' = f(y) = -grad J(y), p a polynomial on a piece t0 <= t <= t0 + h, x = 2(t - t0)/h - 1 in [-1, 1]. The logarithmic
+norm of f' = -Hess J in the Euclidean norm is its largest eigenvalue, so while |y - p| <= r
 
     D+ |y - p| <= mu |y - p| + d ,   d >= |p' - f(p)| ,   mu >= lambda_max(-Hess J)  within r of p            (V1)
 
@@ -10,9 +10,9 @@ by y' - p' = int_0^1 f'(p + theta (y - p)) dtheta (y - p) - (p' - f(p)): balls a
 Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f| on the polydisc (V22) around the image
 of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
 
-Logarithmic norm. -Hess J likewise, at enough points; the coefficients are rotated by Q before absolute values are taken,
-C_k -> Q^T C_k Q with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along
-complex lines through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
+Logarithmic norm. -Hess J likewise; the coefficients are rotated by Q before absolute values are taken, C_k -> Q^T C_k Q
+with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along complex lines
+through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
 
     |Hess J(p + v) - Hess J(p)| <= (2 M / eta) |v| ,   mu = lambda_max(-Hess J(p)) + (2 M / eta) r            (V2)
 
@@ -140,7 +140,7 @@ class Tubes:
     def _logarithmic_norms(self, coefficients: Array, rho: flint.arb) -> tuple[list[flint.arb], flint.arb, flint.arb]:
         """lambda_max(-Hess J(p)) on each part; eta and M of (V2)."""
         around = chebyshev.reach(coefficients, flint.arb(1))
-        slowest = min((self.landscape.units(coefficients[0] - around)[1]))
+        slowest = min(self.landscape.units(coefficients[0] - around)[1])
         near = (NEAR * slowest).lower()
         if not near > 0:
             raise NotProved("a rate is not known to stay above 0 over a piece; shorten the pieces")

@@ -35,7 +35,7 @@ def test_the_remainder_covers_what_the_interpolant_misses_and_not_much_more(rho,
     missed = [abs(at(coefficients, x) - pole(flint.arb(x))) for x in np.linspace(-1, 1, 101).tolist()]
     assert max(each.upper() for each in missed) < bound
     sharp = 3 + flint.arb(8).sqrt()  # E_rho through the pole
-    assert max(each.lower() for each in missed) > sharp ** (1 - size) / 100  # which a remainder of degree N would be below
+    assert max(each.lower() for each in missed) > sharp ** (1 - size) / 100  # or the bound would be no test
 
 
 def test_a_larger_ellipse_than_the_pole_allows_would_lie():
@@ -60,7 +60,11 @@ def test_equal_nodes_are_refused():
 
 
 @settings(deadline=None, max_examples=20)
-@given(numbers=st.lists(st.integers(-50, 50), min_size=2, max_size=8), x=st.integers(-16, 16).map(lambda k: k / 16), pieces=st.integers(1, 5))
+@given(
+    numbers=st.lists(st.integers(-50, 50), min_size=2, max_size=8),
+    x=st.integers(-16, 16).map(lambda k: k / 16),
+    pieces=st.integers(1, 5),
+)
 def test_hulls_and_reaches_hold_the_polynomial_and_derivatives_are_right(numbers, x, pieces):
     ctx = working(30)
     with Arb(DIGITS).working():
