@@ -140,5 +140,5 @@ class _Controlled(Integrator):
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
         """What a relative error of the displacement is multiplied with in d h."""
         size = self._lift(np.maximum(abs(y), abs(guess).max(axis=0)))
-        hessian = self.flow.rhs_and_jacobian(y)[1]
-        return max(*size, *(abs(hessian) @ size * h))
+        moved = abs(self.flow.rhs_and_jacobian(y)[1]) @ size
+        return max(*size, *(h * each for each in moved))

@@ -160,7 +160,7 @@ class Tubes:
         width = Q.shape[1]
         parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
         hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
-        return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+        return [largest_eigenvalue(hull.tolist(), delta) for hull in hulls], near, hessian
 
     def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
         """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
