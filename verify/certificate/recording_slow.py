@@ -5,7 +5,7 @@ small as the digits demand, and small enough for the tube to hold it. An error o
 tolerances relax as the pieces go by. Each piece is tried on the bounds of its proof.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, log, log10
 
@@ -28,10 +28,10 @@ from verify.certificate.proved import NotProved
 from verify.certificate.slow_field import Stretch
 from verify.certificate.slow_tube import SlowTubes
 
-Until = Callable[[Array], bool]
 GUARD = 16  # working digits beyond those wanted
 INSIDE = 3  # digits of the data beyond those wanted
 EASY = 3.2  # decades between the fast rates that INSIDE covers: U has their ratio in it, and its error divides by g
+BESIDE = 4  # more digits beside other spares
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 STIFF = 100.0  # a defect in units of the error that makes it, at most
@@ -40,10 +40,9 @@ FIRST = 0.01  # step of a start-up to try
 BEYOND = flint.arb("1.0001")  # times the drop, where the pieces may end
 
 
-def record(problem: Problem, digits: int, *, until: Until | None = None) -> Recorded:
+def record(problem: Problem, digits: int) -> Recorded:
     """Data that should carry `digits` certified digits of tau. Guarantee: none.
 
-    until: tells of a displacement, shape (2m,), whether the pieces may end there, instead of a little beyond the drop.
     Raises NotProved where the slow rate is no clock, or its path is lost.
     """
     try:
@@ -51,18 +50,20 @@ def record(problem: Problem, digits: int, *, until: Until | None = None) -> Reco
     except (NoSlowRate, ValueError) as reason:
         raise NotProved(str(reason)) from None
     hard = round(2 * max(0.0, -log10(here.slowest) - EASY))
+    hard += BESIDE if problem.start.width > len(problem.pairing) + 1 else 0
     digits += hard
-    flow = GradientFlow(problem, Arb(digits + GUARD))
-    with flow.arithmetic.working():
+    balls = Arb(digits + GUARD)
+    flow = GradientFlow(problem, balls)
+    with balls.working():
         manifold = SlowManifold(flow, here.spare)
-        tubes = SlowTubes(problem, here.spare, flow.arithmetic)
+        tubes = SlowTubes(problem, here.spare, balls)
         start_up, y = _start_up(manifold, here, digits)
         if manifold.fast.all():
             y = flow.landscape.start.copy()  # else other spares have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
         y[manifold.clock] = ((y[manifold.clock] * grid).ceil() + 1) / grid  # a little above, of few bits
-        pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard, until)
-        return Recorded(here.spare, start_up, tuple(pieces), flow.arithmetic.digits)
+        pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
+        return Recorded(here.spare, start_up, tuple(pieces), balls.digits)
 
 
 def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime, Array]:
@@ -94,11 +95,9 @@ def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime,
     return InTime(nodes, durations, exact, flow.arithmetic.digits), taken[-1].after.copy()
 
 
-def _pieces(
-    manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float, until: Until | None
-) -> Iterator[Stretch]:
+def _pieces(manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float) -> Iterator[Stretch]:
     """Pieces from the rates of y to a little beyond the escape; the first one finds the slow manifold."""
-    landscape, clock, s = manifold.flow.landscape, manifold.clock, stages(digits + INSIDE)
+    landscape, s = manifold.flow.landscape, stages(digits + INSIDE)
     target = evaluate(landscape.problem.drop, manifold.arithmetic) * BEYOND
     rate = lambda y: landscape.units(y)[1][manifold.spare]
     h, tau, last = _float(rate(y) / 8), flint.arb(0), None
@@ -121,7 +120,7 @@ def _pieces(
             continue
         yield stretch
         y, tau, last = piece.after, (tau + piece.duration).mid(), piece
-        if until(y) if until else landscape.drop(y) > target:
+        if landscape.drop(y) > target:
             return
         h = h * min(GROW, factor)
 

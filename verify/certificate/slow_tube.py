@@ -1,10 +1,11 @@
 r"""A tube around one piece of a recorded slow manifold in which the flow provably stays, and its time through it.
 
-Tube      While |V_u| <= r_u and |V_v| <= r_v, D Phi on the segment from P to P + V is within 2 M max(r_u/R_u, r_v/R_v)
-          of D Phi(P), M its bound where |V_u| <= R_u and |V_v| <= R_v (Schwarz' lemma in s, for s V). With mu the
-          logarithmic norm of its block UU, and b, c, e the norms of the blocks Uv, vU, vv, all so widened,
+Tube      In the coordinates W = V_u - R V_v and V_v of shear.py, while |W| <= r_u and |V_v| <= r_v, D Phi on the
+          segment from P to P + V is within 2 M max(|V_u|/R_u, |V_v|/R_v) of D Phi(P), M its bound where |V_u| <= R_u
+          and |V_v| <= R_v (Schwarz' lemma in s, for s V). With mu the logarithmic norm of its block uu, and b, c, e the
+          norms of the blocks uv, vu, vv, all so widened,
 
-              D+|V_u| <= mu |V_u| + b |V_v| + |E_u| ,  D+|V_v| <= kappa^2 (c |V_u| + e |V_v| + |E_v|)          (V50)
+              D+|W| <= mu |W| + b |V_v| + |E_u| ,  D+|V_v| <= kappa^2 (c |W| + e |V_v| + |E_v|)                (V50)
 
 Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and q < 0: w falls through the piece, and
 
@@ -12,19 +13,20 @@ Clock     |zeta| <= eta = |delta| + lambda_u r_u + lambda_v r_v < 1/2 (V43) and 
 
           T in closed form, numerics/slow_clock.py. For g = -mu > 0, a = (b A_v + |E_u|)/g and the suprema A_u, A_v,
 
-              A_u <= V_u(0) + a ,  |V_u| <= V_u(0) e^{-g tau} + a ,  int |V_u| dtau <= V_u(0)/g + a tau        (V52)
-              A_v <= (V_v(0) + c int kappa^2 |V_u| dtau + Z |E_v|) e^{e Z} ,
-              int kappa^2 |V_u| dtau <= V_u(0) (Z_x + Z e^{-g T_x/(1 + eta)}) + a Z  for any x,                (V53)
+              |W| <= W(0) e^{-g tau} + a ,  A_u <= W(0) + a ,  int |W| dtau <= W(0)/g + a tau                  (V52)
+              A_v <= (V_v(0) + c W(0) int kappa^2 e^{-g tau} dtau + c Z |E_u|/g + Z |E_v|) e^{(e + b c/g) Z} , (V53)
+              int kappa^2 e^{-g tau} dtau <= Z_x + Z e^{-g T_x/(1 + eta)}  for any x, Z_x and T_x those above x
 
-          Z_x and T_x those of the part of the piece above x. First exit: A_u < r_u and A_v < r_v prove that V never
-          leaves the tube. The time is within
+          as (V52) holds with the supremum of |V_v| so far for A_v. First exit: A_u < r_u and A_v < r_v prove that V
+          never leaves the tube. The time is within
 
-              |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |V_u| dtau           (V54)
+              |tau - T| <= int |zeta| dtau <= (|delta| + lambda_v A_v) tau + lambda_u int |W| dtau             (V54)
 
-          of T: nothing is amplified by tau, and an offset V_u(0) costs V_u(0)/g.
+          of T: nothing is amplified by tau, and an offset W(0) costs W(0)/g.
+Joint     Where two pieces meet, V changes by the change of units and by the jump of P, and W by that of R.    (V55)
 Loss      Along a segment from P, J changes by at most, for the norms S of the rows of D(F, H),
 
-              kappa^2 [ (|F(P)| + S_u |V|) |V_u| + (|H(P)| + S_v |V|) |V_v| ] ,  |V| = |V_u| + |V_v|           (V55)
+              kappa^2 [ (|F(P)| + S_u |V|) |V_u| + (|H(P)| + S_v |V|) |V_v| ] ,  |V| = |V_u| + |V_v|           (V56)
 
 Derived here. Guarantee: enclosed.
 """
@@ -78,7 +80,7 @@ class Tube:
     """A piece, and how far from it the flow can be. Guarantee: enclosed.
 
     begin: x where the flow comes in, a ball. deviation: suprema of |V_u| and |V_v|. after: V at x = 1. slopes: S of
-    (V55). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
+    (V56). once, rate: what (V54) adds to T, and what it adds for each unit of tau. eta: of (V51).
     """
 
     piece: Stretch
@@ -159,8 +161,10 @@ class SlowTubes:
 
     def _norms(self, jacobian: Array, sensitivity: Array) -> Norms:
         k = self.components.fast
-        blocks = jacobian[:k, :k], jacobian[:k, k:], jacobian[k:, :k], jacobian[k:, k:]
-        return Norms(*map(_size, blocks), self._pair(sensitivity))
+        above, below = jacobian[:k], jacobian[k:]
+        blocks = {"mu": above[:, :k], "b": above[:, k:], "c": below[:, :k], "e": below[:, k:]}
+        sizes = {name: _size(block) for name, block in blocks.items()}
+        return Norms(sensitivity=self._pair(sensitivity), **sizes)
 
     def around(self, piece: Stretch, begin: flint.arb, offset: Offset) -> Tube:
         """The tube around a piece, from this offset at x = begin on."""
@@ -188,7 +192,7 @@ class SlowTubes:
     def _wall(self, piece: Stretch, shear: Shear | None, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
         """The tube of complex displacements with these radii; None where the bounds do not reach as far."""
         one, k = flint.arb(1), self.components.fast
-        radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R_u, R_v)
+        radii = chebyshev.reach(piece.path, one) + self.components.choose(R_u, R_v)
         slope = chebyshev.derivative(piece.path)
         speed = abs(slope).sum(axis=0) / piece.h
         found = self.bounds.sizes(piece, one, abs(piece.path[0]) + radii, radii, speed)
@@ -204,13 +208,13 @@ class SlowTubes:
         return Pair(*map(_size, self.components.split(X)))
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
-        """J(0) - J of the flow at x, a ball (V55); and its derivative by x, nearly."""
+        """J(0) - J of the flow at x, a ball (V56); and its derivative by x, nearly."""
         piece, of, A = tube.piece, self.components, tube.deviation
         points = _objects([x])
         P = chebyshev.basis(points, len(piece.path) - 1) @ piece.path
         y, kappa = self.field.state(piece, points, P)[0], piece.kappa(x)
         gradient = self.landscape.gradient(y)
-        FH = self._pair(gradient[of.others] / np.where(of.is_fast, kappa, kappa**2))
+        FH = self._pair(gradient[of.others] / of.choose(kappa, kappa**2))
         V = A.u + A.v
         doubt = kappa**2 * ((FH.u + tube.slopes.u * V) * A.u + (FH.v + tube.slopes.v * V) * A.v)
         slope = piece.h * (gradient**2).sum() / gradient[of.clock]
@@ -224,7 +228,7 @@ class SlowTubes:
             raise NotProved("the start-up does not end on the first piece")
         P = chebyshev.basis(_objects([begin]), len(piece.path) - 1)[0] @ piece.path
         kappa = piece.kappa(begin)
-        V = self._pair(centre[of.others] / np.where(of.is_fast, kappa, 1) - P)
+        V = self._pair(centre[of.others] / of.choose(kappa, 1) - P)
         none = np.full((of.fast, of.riding), ZERO)
         return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
 
@@ -236,11 +240,11 @@ class SlowTubes:
         return centre, (piece.kappa(one) * V.u + V.v + norm(y - centre)).upper()
 
     def joint(self, tube: Tube, following: Stretch) -> Offset:
-        """V in the units and around the P of the piece that follows."""
+        """V in the units and around the P of the piece that follows (V55)."""
         piece, after = tube.piece, tube.after
         ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
         ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
-        jump_u, jump_v = self.components.split(ends * np.where(self.components.is_fast, ratio, 1) - begins)
+        jump_u, jump_v = self.components.split(ends * self.components.choose(ratio, 1) - begins)
         R = after.R * ratio
         leaning = _size(jump_u - R @ jump_v) if self.components.riding else _size(jump_u)
         return Offset((leaning + after.u * ratio).upper(), self._riding(_size(jump_v) + after.v), R)
@@ -273,18 +277,16 @@ class _Crossing:
         share = wall.share(self._unsheared(r.u, r.v))
         if not share < 1:
             return None
-        mu, b, c, e = (x + 2 * share * y for x, y in ((own.mu, far.mu), (own.b, far.b), (own.c, far.c), (own.e, far.e)))
-        of_u, of_v = own.sensitivity.u + 2 * share * far.sensitivity.u, own.sensitivity.v + 2 * share * far.sensitivity.v
+        wide = 2 * share  # (V50)
+        mu, b, c, e = own.mu + wide * far.mu, own.b + wide * far.b, own.c + wide * far.c, own.e + wide * far.e
+        of_u = own.sensitivity.u + wide * far.sensitivity.u
+        of_v = own.sensitivity.v + wide * far.sensitivity.v
         eta = (self.along.mismatch + of_u * r.u + of_v * r.v).upper()
         if not (2 * eta < 1 and mu < 0):
             return None
         g, Z = -mu, self.reach / (1 - eta)
         transient = min((Z * (part + (-g * T / (1 + eta)).exp())).upper() for part, T in self.above)  # (V53)
-        growth = (e * Z).exp()
-        loop = growth * c * Z * b / g
-        if not loop < 1:
-            return None
-        A_v = growth * (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) / (1 - loop)
+        A_v = (error.v + c * (error.u * transient + Z * E.u / g) + Z * E.v) * (Z * (e + c * b / g)).exp()
         a = (b * A_v + E.u) / g
         after = error.u * (-g * self.T / (1 + eta)).exp() + a  # (V52)
         rate = self.along.mismatch + of_v * A_v + of_u * a  # (V54)
@@ -330,5 +332,7 @@ def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
         R = chebyshev.ball_matrix(Q)
         turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
         hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
-        found.append(largest_eigenvalue(hull, obliqueness(Q)))
+        if not all(each.is_finite() for each in hull.ravel()):
+            raise NotProved("the flow is not known to be analytic near a piece in the slow rate; shorten the pieces")
+        found.append(largest_eigenvalue(hull.tolist(), obliqueness(Q)))
     return (max(found) + _size(remainders)).upper()

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import flint
-import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -21,7 +20,7 @@ from theory.parametrisation import Exp
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import slow_field
-from verify.certificate.dyadic import digits_of, inside, outwards
+from verify.certificate.dyadic import digits_of, outwards
 from verify.certificate.in_slow_rate import prove
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
