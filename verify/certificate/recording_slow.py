@@ -35,7 +35,7 @@ BESIDE = 4  # more digits beside other spares
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 STIFF = 100.0  # a defect in units of the error that makes it, at most
-SETTLED, SETTLED_BESIDE = 4, 12  # digits of U at the end of a start-up, alone and beside other spares
+SETTLED = 4  # digits of U at the end of a start-up
 FIRST = 0.01  # step of a start-up to try
 BEYOND = flint.arb("1.0001")  # times the drop, where the pieces may end
 
@@ -57,7 +57,7 @@ def record(problem: Problem, digits: int) -> Recorded:
     with balls.working():
         manifold = SlowManifold(flow, here.spare)
         tubes = SlowTubes(problem, here.spare, balls)
-        start_up, y = _start_up(manifold, here, digits)
+        start_up, y = _start_up(manifold, here, digits, SETTLED if manifold.fast.all() else SETTLED + hard)
         if manifold.fast.all():
             y = flow.landscape.start.copy()  # else other spares have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
@@ -66,12 +66,12 @@ def record(problem: Problem, digits: int) -> Recorded:
         return Recorded(here.spare, start_up, tuple(pieces), balls.digits)
 
 
-def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime, Array]:
-    """Steps in time from the start until the flow is near the slow manifold, and the state there.
+def _start_up(manifold: SlowManifold, here: Clock, digits: int, settled: int) -> tuple[InTime, Array]:
+    """Steps in time from the start until the flow is near the slow manifold, to `settled` digits, and the state there.
 
     They are proved to be good in the norm of the whole state, and an error of the slow rate costs 2 L times as much.
     """
-    flow, settled = manifold.flow, SETTLED if manifold.fast.all() else SETTLED_BESIDE
+    flow = manifold.flow
     frame = manifold.frame(flow.landscape.start)
     size = max(abs(manifold.relaxed(flow.landscape.start)[0][manifold.others[manifold.fast]]))
     tolerance = min(10.0**-settled, float(flint.arb(10) ** -(digits + INSIDE) / (2 * frame.lag * size)))
