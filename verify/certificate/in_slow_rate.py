@@ -6,10 +6,9 @@ P(w) near X = (U, v) and q(w) near 1/G, in the units of verify/certificate/slow_
     start-up  Recipe 1 (in_time.py) encloses the state at t_1: a ball. Its slow rate lies in the first piece, which
               begins above the start, and V = X - P is small there: as far as it decays, an error of the start-up
               costs its size over the slowest fast rate.
-    pieces    The tubes of slow_tube.py, one after the other. Where two pieces meet V changes by the change of units
-              and by the jump of P. Each gives the time through it, a ball.
+    pieces    The tubes of slow_tube.py, one after the other. Each gives the time through it, a ball.
     passage   J falls strictly, so J(0) - J passes a drop once: between two points of a piece on either side of the
-              drop, as (V55) decides, and between the times (V54) at which the flow is there.                (V57)
+              drop, as (V56) decides, and between the times (V54) at which the flow is there.                (V57)
 
 What is trusted: Arb, the closed forms of theory/ and the modules of this room. Guarantee: enclosed.
 """
@@ -77,10 +76,10 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
         goals = [evaluate(drop, balls) for drop in (drops if drops is not None else (problem.drop,))]
         found: list[tuple[flint.arb, flint.arb] | None] = [None] * len(goals)
         tubes = SlowTubes(problem, recorded.spare, balls)
-        begin, error = tubes.handover(recorded.pieces[0], *started.end)
+        begin, offset = tubes.handover(recorded.pieces[0], *started.end)
         tau: Any = recorded.start_up.durations.sum()
         for piece, following in zip_longest(recorded.pieces, recorded.pieces[1:]):
-            tube = tubes.around(piece, begin, error)
+            tube = tubes.around(piece, begin, offset)
             reached, _ = tubes.drop(tube, flint.arb(1))
             for i, goal in enumerate(goals):
                 if found[i] is None and reached > goal:
@@ -88,11 +87,11 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
                     found[i] = (tau + tube.time(before)).lower(), (tau + tube.time(behind)).upper()
             tau = tau + tube.time(flint.arb(1))
             if following is not None:
-                begin, error = flint.arb(-1), tubes.joint(tube, following)
-    passages = [each for each in found if each is not None]
+                begin, offset = flint.arb(-1), tubes.joint(tube, following)
+    passages = [each for each in found if each is not None and all(end.is_finite() for end in each)]
     if len(passages) < len(goals):
         raise NotProved("the recorded pieces end before the loss has fallen by the drop")
-    return Proved(RECIPE, tuple(passages), recorded.digits)
+    return Proved(RECIPE, tuple(passages), recorded.digits, tubes.end(tube))
 
 
 def _check(problem: Problem, recorded: Recorded) -> None:

@@ -31,6 +31,7 @@ from theory.problem import Problem, Target, transform
 from verify.certificate import chebyshev
 from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
+from verify.certificate.shear import Linearised, Shear
 from verify.certificate.slow_field import Components, Stretch, points_of
 
 ELLIPSES = (1.3, 1.7, 2.2, 3.0, 4.0, 6.0, 9.0, 14.0)  # rho, those that are tried
@@ -48,6 +49,12 @@ class Sizes:
     clock_slope: Array
     KR: Array
     jacobian: Array
+    kappa2: flint.arb
+
+    def linearised(self, q: Any) -> Linearised:
+        """Bounds of E, lambda, D Phi, for |q| <= q."""
+        defect = self.field + self.KR * self.clock
+        return Linearised(defect, q * self.clock_slope, self.jacobian, self.clock, self.kappa2)
 
 
 class SlowBounds:
@@ -58,9 +65,9 @@ class SlowBounds:
         for kernel in problem.bump:
             if not isinstance(kernel, ONE_SIGN):
                 raise NotProved(f"the slow rate certifies no bump of kind {kernel.kind}, whose sign is not known")
-        fit = Target([term for unit, term in sorted(problem.pairing.items())]) if problem.pairing else None
-        bare = fit and replace(problem, target=fit)
-        if bare is None or bare.reference != problem.reference:
+        fit = tuple(problem.pairing[unit] for unit in sorted(problem.pairing))
+        bare = replace(problem, target=Target(fit)) if fit else problem
+        if not fit or bare.reference != problem.reference:
             raise NotProved("the slow rate certifies only networks that start on a fit")
         self._whole, self._bare = Majorant(problem, DIGITS), Majorant(bare, DIGITS)
         s = blocks.s
@@ -70,7 +77,7 @@ class SlowBounds:
         seen = [*blocks.gradient_block(), curvature[0, 1], curvature[1, 1]]
         self._seen = bind((blocks.a, blocks.F0, blocks.F1, blocks.F2), seen, Arb(DIGITS))
 
-    def remainders(self, piece: Stretch) -> Array:
+    def remainders(self, piece: Stretch, shear: Shear | None) -> Array:
         """(V21) for the columns (E, delta, lambda, D Phi) along a piece: the least over the ellipses. Exact."""
         slope = chebyshev.derivative(piece.path)
         best: list[flint.arb] | None = None
@@ -81,8 +88,10 @@ class SlowBounds:
             if found is None:
                 continue
             q = abs(piece.slowness[0]) + chebyshev.reach(piece.slowness, rho)
-            E = found.field + found.KR * found.clock
-            columns = [E, [q * found.clock + 1], q * found.clock_slope, found.jacobian.ravel()]
+            flow = found.linearised(q)
+            flow = shear.bounded(flow, rho) if shear else flow
+            mismatch = _objects([q * found.clock + 1])
+            columns = [flow.defect, mismatch, flow.sensitivity, flow.jacobian.ravel()]
             left = chebyshev.remainder(np.concatenate(columns), rho, points_of(piece))
             best = [min(pair) for pair in zip(best or left, _uppers(left), strict=True)]
         if best is None:
@@ -98,7 +107,7 @@ class SlowBounds:
         others, fast = of.others, of.is_fast
         largest, smallest = piece.kappa(grown), piece.kappa(-grown)
         centre, around = np.full(2 * m, flint.arb(0)), np.full(2 * m, flint.arb(0))
-        around[others] = np.where(fast, largest * U, radii)
+        around[others] = of.choose(largest * U, radii)
         centre[others[~fast]] = piece.path[0][~fast]
         centre[of.clock], around[of.clock] = piece.beta(flint.arb(0)), piece.h * grown
         fitted = self._whole.landscape
@@ -128,10 +137,10 @@ class SlowBounds:
         if not all(each.is_finite() for each in (*g, *hessian.ravel())):
             return None
         G, DG, inner = g[of.clock], hessian[of.clock, others], hessian[others[:, None], others]
-        KR = np.where(fast, largest**2, 1) * (np.where(fast, piece.lag, 0) * U + speed)
+        KR = of.choose(largest**2, 1) * (of.choose(piece.lag, 0) * U + speed)
         jacobian = inner + np.outer(KR, DG)  # (V42)
         np.einsum("aa->a", jacobian)[: of.fast] += piece.lag * largest**2 * G
-        return Sizes(g[others], G, inner, DG, KR, jacobian)
+        return Sizes(g[others], G, inner, DG, KR, jacobian, largest**2)
 
 
 def _positive(kernel: Kernel) -> Kernel:

