@@ -48,7 +48,7 @@ from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
 PARTS = (8, 32, 128)  # of a piece, on which the eigenvalues of the Hessian are bounded
-COUPLED = 0.5  # relative growth of a bound, by couplings, from which on a part has directions of its own
+COUPLED, HARMLESS = 0.5, 0.05  # growth of a bound by couplings, relative or over a piece, that is left as it is
 RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
@@ -96,7 +96,7 @@ class Tubes:
         """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
         rho, size, beyond = self._ellipse(coefficients, h, error)
         defect = self._defect(coefficients, h, size, beyond)
-        steepest, near, hessian = self._logarithmic_norms(coefficients, rho)
+        steepest, near, hessian = self._logarithmic_norms(coefficients, h, rho)
         lipschitz = 2 * hessian / near
         if not all(each.is_finite() for each in (lipschitz, *steepest)):
             raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
@@ -139,7 +139,9 @@ class Tubes:
         defect[: len(coefficients) - 1] += chebyshev.derivative(coefficients) * (2 / h)
         return (norm(abs(defect).sum(axis=0)) + beyond).upper()
 
-    def _logarithmic_norms(self, coefficients: Array, rho: flint.arb) -> tuple[list[flint.arb], flint.arb, flint.arb]:
+    def _logarithmic_norms(
+        self, coefficients: Array, h: flint.arb, rho: flint.arb
+    ) -> tuple[list[flint.arb], flint.arb, flint.arb]:
         """lambda_max(-Hess J(p)) on each part; eta and M of (V2)."""
         around = chebyshev.reach(coefficients, flint.arb(1))
         slowest = min(self.landscape.units(coefficients[0] - around)[1])
@@ -159,7 +161,7 @@ class Tubes:
         delta, beyond = obliqueness(Q), _turned(chebyshev.remainder(wide, rho, size)[None], abs(Q))[0]
         turned = _turned(C, Q)
         for parts in PARTS:
-            found = [_steepest(part, beyond, delta) for part in chebyshev.on_pieces(turned, parts)]
+            found = [_steepest(part, beyond, delta, h) for part in chebyshev.on_pieces(turned, parts)]
             if all(sharp for _, sharp in found):
                 break
         return [bound for bound, _ in found], near, hessian
@@ -190,23 +192,24 @@ def _turned(matrices: Array, Q: Array) -> Array:
     return _objects(entries).reshape(len(matrices), Q.shape[1], Q.shape[1])
 
 
-def _steepest(B: Array, beyond: Array, delta: flint.arb) -> tuple[flint.arb, bool]:
+def _steepest(B: Array, beyond: Array, delta: flint.arb, h: flint.arb) -> tuple[flint.arb, bool]:
     """(V23) for the matrix with these coefficients, shape (N, n, n), and remainders, turned already by Q; and whether
     couplings add little. Where they do not, once more after another turn: 1 - delta is then the product of both.
     """
-    bound, sharp = _bound(B, beyond, delta)
+    bound, sharp = _bound(B, beyond, delta, h)
     if sharp:
         return bound, sharp
     Q = rotation(_midpoints(B[0]))
     own = obliqueness(Q)
-    again, sharp = _bound(_turned(B, Q), _turned(beyond[None], abs(Q))[0], (delta + own + delta * own).upper())
+    both = (delta + own + delta * own).upper()
+    again, sharp = _bound(_turned(B, Q), _turned(beyond[None], abs(Q))[0], both, h)
     return min(bound, again), sharp
 
 
-def _bound(B: Array, beyond: Array, delta: flint.arb) -> tuple[flint.arb, bool]:
+def _bound(B: Array, beyond: Array, delta: flint.arb, h: flint.arb) -> tuple[flint.arb, bool]:
     bound = largest_eigenvalue(chebyshev.hull(B, beyond).tolist(), delta)
     largest = max(B[0].diagonal()).mid()
-    return bound, bool(bound <= largest + COUPLED * abs(largest))
+    return bound, bool(bound - largest <= max(COUPLED * abs(largest), HARMLESS / h))
 
 
 def _midpoints(matrix: Array) -> Array:
