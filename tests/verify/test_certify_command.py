@@ -51,7 +51,7 @@ def made(tmp_path_factory):
 
 
 def test_the_json_has_the_names_that_were_agreed(made):
-    study, folder, document = made
+    _, folder, document = made
     assert set(document) == {"cells", "provenance"} and document["provenance"]["digits"] == 10
     assert json.loads((folder / "results.json").read_text("utf-8")) == document
     for cell, lag in zip(document["cells"], ("8", "10"), strict=True):
@@ -353,7 +353,7 @@ def test_a_study_asks_for_certificates(tmp_path):
     assert load(written(tmp_path, STUDY)).certify is None
     assert load(written(tmp_path, STUDY + "[certify]\n")).certify == 10
     assert load(written(tmp_path, STUDY + "[certify]\ndigits = 25\n")).certify == 25
-    for section, said in (("digits = 2", "certify.digits: must be"), ("digit = 20", "certify.digit: is not a known key")):
+    for section, said in (("digits = 2", "digits: must be"), ("digit = 20", "digit: is not a known key")):
         with pytest.raises(ValueError, match=said):
             load(written(tmp_path, STUDY + f"[certify]\n{section}\n"))
 

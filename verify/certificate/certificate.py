@@ -7,8 +7,9 @@
 
     plateaus     when each plateau is entered and left, one after the other    only when asked for
 
-The others are tried in this order. What one refuses is why it is the next one's turn. Recorders are not trusted: each gives data, and the outcome is what `prove` of
-verify/certificate/checking.py makes of them after they have been text, so what is claimed is what a file can prove.
+The others are tried in this order. What one has against a problem is why it is the next one's turn. Recorders are not
+trusted: each gives data, and the outcome is what verify/certificate/checking.py proves from them after they have been
+text. So what is claimed is what a file can prove.
 """
 
 import math
@@ -46,10 +47,10 @@ Progress = Callable[[str], None]
 class Certificate:
     """What is proved of a problem: an escape time between two decimals, or that there is none. Guarantee: enclosed.
 
-    outcome: escaped, stationary (never escapes), unreachable, ordered (of plateaus), or "not certified", for `reason`. lower, upper: decimals
-    that enclose tau, rounded outwards; None unless escaped. digits: certified by what is printed; asked: those wanted.
-    recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the balls. also: what else is proved, ready for JSON.
-    data: what is recorded, ready for JSON, for a file. seconds: recording and proving.
+    outcome: escaped, stationary (never escapes), unreachable, ordered (of plateaus), or "not certified", for `reason`.
+    lower, upper: decimals that enclose tau, rounded outwards; None unless escaped. digits: what these certify; asked:
+    those wanted. recipe: how it is proved; why: what the recipes before it had against it. working_digits: of the
+    balls. also: what else is proved; data: what is recorded, for a file; both ready for JSON. seconds: of both parts.
     """
 
     problem: Problem | DenseProblem = field(repr=False)
@@ -114,7 +115,8 @@ def certify(
     """
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the digits of tau to be certified")
     if recipe not in (None, *get_args(Recipe)):
-        raise ValueError(f"recipe must be one of {', '.join(get_args(Recipe))} or None, got {recipe!r}; None has it chosen")
+        known = ", ".join(get_args(Recipe))
+        raise ValueError(f"recipe must be one of {known} or None, got {recipe!r}; None has it chosen")
     if isinstance(problem, DenseProblem):
         return Certificate(problem, NOT_CERTIFIED, "no recipe is for the flow of a dense network", digits)
     began = time.perf_counter()

@@ -116,7 +116,7 @@ PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
 class Verdict:
     """What became of a file. claim: of the file, None where there is none. provable: what its data prove, or None.
 
-    also: what else they prove. bad: whether it is no certificate at all. reason: why it was not accepted, or what was proved.
+    also: what else they prove. bad: whether it is no certificate at all. reason: why it is accepted, or is not.
     """
 
     file: str

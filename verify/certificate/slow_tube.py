@@ -232,6 +232,13 @@ class SlowTubes:
         none = np.full((of.fast, of.riding), ZERO)
         return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
 
+    def end(self, tube: Tube) -> tuple[Array, flint.arb]:
+        """(centre, radius) of a ball of displacements, exact, that the flow enters at x = 1."""
+        piece, V, one = tube.piece, tube.deviation, flint.arb(1)
+        y = self.field.state(piece, _objects([one]), piece.path.sum(axis=0)[None])[0]
+        centre = _objects(each.mid() for each in y)
+        return centre, (piece.kappa(one) * V.u + V.v + norm(y - centre)).upper()
+
     def joint(self, tube: Tube, following: Stretch) -> Offset:
         """V in the units and around the P of the piece that follows (V55)."""
         piece, after = tube.piece, tube.after

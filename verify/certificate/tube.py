@@ -48,6 +48,7 @@ from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
 PIECES = 8  # parts on which the eigenvalues of the Hessian are bounded
+TURNED = 0.5  # relative growth of a bound by couplings from which on a part has directions of its own
 RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
@@ -153,14 +154,10 @@ class Tubes:
         if not self._belongs(H, coefficients, wide, rho):
             raise NotProved("the Hessian is not the derivative of the gradient; something is broken")
         C = chebyshev.coefficients(H)
-        Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
-        delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
-        turned = _objects(each for Ck in C for each in (R.transpose() * ball_matrix(Ck) * R).entries())
-        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, size)) * sizes).entries()
-        width = Q.shape[1]
-        parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
-        hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
-        return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+        Q = rotation(_midpoints(C[0]), self.copies)
+        delta, beyond = obliqueness(Q), _turned(chebyshev.remainder(wide, rho, size)[None], abs(Q))[0]
+        parts = chebyshev.on_pieces(_turned(C, Q), PIECES)
+        return [_steepest(part, beyond, delta) for part in parts], near, hessian
 
     def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
         """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
@@ -179,6 +176,33 @@ class Tubes:
         slope = norm(self.landscape.gradient(p))
         doubt = slope * error + tube.hessian * error**2 / 2
         return self.landscape.drop(p) + flint.arb(0, doubt.upper()), (slope**2).mid()
+
+
+def _turned(matrices: Array, Q: Array) -> Array:
+    """Q^T C Q of matrices, shape (N, n, n)."""
+    R = ball_matrix(Q)
+    entries = (each for C in matrices for each in (R.transpose() * ball_matrix(C) * R).entries())
+    return _objects(entries).reshape(len(matrices), Q.shape[1], Q.shape[1])
+
+
+def _steepest(B: Array, beyond: Array, delta: flint.arb) -> flint.arb:
+    """(V23) for the matrix with these coefficients, shape (N, n, n), and remainders, turned already by Q.
+
+    Where couplings tell, after another turn: 1 - delta is then the product of both.
+    """
+    bound = largest_eigenvalue(chebyshev.hull(B, beyond).tolist(), delta)
+    middle = _midpoints(B[0])
+    largest = max(middle.diagonal())
+    if not bound > largest + TURNED * abs(largest):
+        return bound
+    Q = rotation(middle)
+    own = obliqueness(Q)
+    hull = chebyshev.hull(_turned(B, Q), _turned(beyond[None], abs(Q))[0])
+    return min(bound, largest_eigenvalue(hull.tolist(), (delta + own + delta * own).upper()))
+
+
+def _midpoints(matrix: Array) -> Array:
+    return _objects(each.mid() for each in matrix.ravel()).reshape(matrix.shape)
 
 
 def norm(vector: Array) -> Any:

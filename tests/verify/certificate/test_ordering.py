@@ -87,16 +87,21 @@ def test_a_passage_for_each_drop():
 
 
 @pytest.fixture(scope="module")
-def two():
-    recorded = record(TWO, 8, plateaus(TWO))
+def history():
+    return plateaus(TWO)
+
+
+@pytest.fixture(scope="module")
+def two(history):
+    recorded = record(TWO, 8, history)
     return recorded, prove(TWO, recorded)
 
 
 def test_two_memories_hold_the_times_of_scipys_flow_on_the_definition(two):
     """Quadrature of (M3), Radau of SciPy, the loss by the same quadrature; levels and delta as recorded."""
     recorded, found = two
-    edges = np.array([0, *range(2, 61, 2), 100, 150, 250, 400, 700])
-    points, weights = np.polynomial.legendre.leggauss(12)
+    edges = np.array([0, *range(2, 61, 2), 100, 150, 250, 400])
+    points, weights = np.polynomial.legendre.leggauss(10)
     t = ((edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * points).ravel()
     weight = (np.diff(edges)[:, None] / 2 * weights).ravel()
     rho = np.exp(-t) + np.exp(-((t - 6) ** 2) / 2) / 2 + np.exp(-((t - 40) ** 2) / 2)
@@ -111,25 +116,25 @@ def test_two_memories_hold_the_times_of_scipys_flow_on_the_definition(two):
     start = np.array([1, 0, 0, 1, 0.7, 0.6])
     before = weight @ error(start) ** 2
     events = [lambda _, y, d=float(drop): before - weight @ error(y) ** 2 - d for drop in recorded.levels.drops]
-    flow = solve_ivp(downhill, (0, 300), start, method="Radau", rtol=1e-10, atol=1e-13, events=events)
+    flow = solve_ivp(downhill, (0, 300), start, method="Radau", rtol=1e-8, atol=1e-11, events=events)
     first, second = found.plateaus
     brackets = [first.left, second.entered, second.left]
     for (lower, upper), (passed,) in zip(brackets, flow.t_events, strict=True):
-        assert float(lower) == pytest.approx(passed, rel=1e-6) == float(upper)
+        assert float(lower) == pytest.approx(passed, rel=1e-5) == float(upper)
         assert 0 < float(upper - lower) < 1e-7 * passed
     assert 2.9 < float(found.outlasts) < 3.0  # 4.37 of the first plateau over 1.48
 
 
-def test_plateaus_by_estimate_are_those_proved(two):
+def test_plateaus_by_estimate_are_those_proved(two, history):
     """numerics.plateaus finds where they begin and end by another way; its digits must agree."""
     _, found = two
-    for ours, theirs in zip(found.plateaus, plateaus(TWO).plateaus, strict=True):
+    for ours, theirs in zip(found.plateaus, history.plateaus, strict=True):
         assert float(ours.left[0]) == pytest.approx(float(theirs.end), rel=1e-4)  # levels of fewer digits
         assert float(ours.entered[0]) == pytest.approx(float(theirs.start), rel=1e-4)
 
 
 def test_a_record_goes_through_json_unchanged(two):
-    recorded, found = two
+    recorded, _ = two
     again = Recorded.from_dict(json.loads(json.dumps(recorded.as_dict())))
     assert again.as_dict() == recorded.as_dict()
     with pytest.raises(NotProved, match="last 3 times"):
