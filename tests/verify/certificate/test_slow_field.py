@@ -105,7 +105,7 @@ class ByHand:
         return phi + [f - G * s for f, s in zip(FH[k:], slope[k:], strict=True)], q * G - 1
 
 
-@pytest.mark.parametrize("spares", [1, 2])
+@pytest.mark.parametrize("spares", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_is_sampled_along_a_piece_is_the_flow_and_its_derivatives(spares):
     """Rejects a sign in the transport terms, a lost L U, and rows of D Phi in other units."""
     piece, by_hand = stretch(spares), ByHand(stretch(spares), spares)
