@@ -3,6 +3,7 @@
 import cmath
 import math
 import random
+from dataclasses import replace
 
 import flint
 import mpmath
@@ -15,6 +16,7 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from tolerances import number
 from verify.certificate import chebyshev
+from verify.certificate.shear import Shear
 from verify.certificate.slow_field import Components, Stretch
 from verify.certificate.slow_tube import SlowTubes, transit
 
@@ -103,7 +105,7 @@ class ByHand:
         return phi + [f - G * s for f, s in zip(FH[k:], slope[k:], strict=True)], q * G - 1
 
 
-@pytest.mark.parametrize("spares", [1, 2])
+@pytest.mark.parametrize("spares", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_is_sampled_along_a_piece_is_the_flow_and_its_derivatives(spares):
     """Rejects a sign in the transport terms, a lost L U, and rows of D Phi in other units."""
     piece, by_hand = stretch(spares), ByHand(stretch(spares), spares)
@@ -169,3 +171,46 @@ def test_which_components_are_fast():
     of = Components(problem, 1)
     assert of.others.tolist() == [0, 1, 2, 3, 5] and of.clock == 4
     assert of.is_fast.tolist() == [True] * 4 + [False] and (of.fast, of.riding) == (4, 1)
+
+
+@pytest.mark.parametrize("lag", [9.0, 15.0])
+def test_the_signal_is_bounded_whichever_way_its_scaled_size_goes(lag):
+    """At U = 0 the flow of the spare amplitude is 2 B/kappa; rejects (V45) with one end only."""
+    still = replace(stretch(1), path=exact([[0.0] * 3] * 4), lag=flint.arb(lag))
+    by_hand, grown = ByHand(still, 1), 1.5
+    with BALLS.working():
+        nothing = chebyshev.reach(still.path, flint.arb(1))
+        bound = float(tubes(1).bounds.sizes(still, flint.arb(grown), nothing, nothing, nothing).field[1])
+    largest = max(float(abs(by_hand.flow(by_hand.ctx.mpf(x))[0][1])) for x in (-grown, grown))
+    assert largest <= bound < 3 * largest
+
+
+def test_a_shear_changes_coordinates_and_nothing_else():
+    """E and D Phi of (V46) against the flow of W = V_u - R V_v, differentiated numerically."""
+    piece, by_hand, source = stretch(2), ByHand(stretch(2), 2), random.Random(3)
+    ctx, step = by_hand.ctx, by_hand.ctx.mpf(10) ** -15
+    R = np.array([[source.uniform(-1, 1) * 4.0**-k for _ in range(4)] for k in range(4)])
+    with BALLS.working():
+        raw, _ = tubes(2).field.linearised(piece)
+        found = Shear(exact(R)[:, :, None], piece.h).applied(raw, len(raw.defect))
+        x = number(chebyshev.points(len(raw.defect))[3], ctx)[0]
+    columns = [[ctx.mpf(each) for each in column] for column in R.T]
+    lean = [by_hand.series(each, x) for each in columns]
+    turning = [-by_hand.slope(each, x) / by_hand.h for each in columns]
+    P, _, kappa, _ = by_hand.values(x)
+
+    def moving(W, v):
+        """W' and V_v' / kappa^2."""
+        X = [p + each + r * v for p, each, r in zip(P, W, lean, strict=False)] + [P[4] + v]
+        phi, _ = by_hand.defect(x, X)
+        G = by_hand.flow(x, X)[1]
+        fast = zip(phi[:4], lean, turning, strict=True)
+        return [f - kappa**2 * (r * phi[4] + slope * G * v) for f, r, slope in fast] + [phi[4]]
+
+    here = moving([0] * 4, ctx.mpf(0))
+    assert all(abs(number(f, ctx)[0] - g) < 1e-25 for f, g in zip(found.defect[3], here, strict=True))
+    for j in range(5):
+        shifts = [[side * step * (k == j) for k in range(5)] for side in (1, -1)]
+        ends = [moving(shift[:4], shift[4]) for shift in shifts]
+        slopes = [(a - b) / (2 * step) for a, b in zip(*ends, strict=True)]
+        assert all(abs(number(f, ctx)[0] - g) < 1e-18 for f, g in zip(found.jacobian[3, :, j], slopes, strict=True))
