@@ -16,8 +16,8 @@ Hess phi is positive definite there, and by Taylor's formula along a ray, for |x
     phi - phi(c)  >=  (1 - kappa) |x|^2/2 - g |x|                                                            (V62)
 
 The flow is known to pass a state within rho of p: the start, or what a recorded way encloses at its end, in time
-(recipe 1), over a plateau in the slow rate (recipe 2), or one after the other. That state is no farther from c than d = |Q^{-1} (p - c)| + |Q^{-1}| rho in
-these coordinates, and J is evaluated on the whole ball of states. If
+(recipe 1), over a plateau in the slow rate (recipe 2), or one after the other. That state is no farther from c than
+d = |Q^{-1} (p - c)| + |Q^{-1}| rho in these coordinates, and J is evaluated on the whole ball of states. If
 
     d < r ,  and  J(p +- rho) - phi(c)  <  (1 - kappa) r^2/2 - g r                                           (V63)
 
