@@ -128,14 +128,14 @@ def _write_out(expr: sp.Expr, moments: Moments) -> sp.Expr:
 
 
 def _moment(function: sp.Function, arithmetic: Arithmetic) -> Callable[[int, Any], Any]:
-    """(n, s) -> the moment in an arithmetic, from its table if that has it."""
+    """(n, s) -> the moment in an arithmetic, from its table if that has it; "rule" there builds those of a density."""
     from numerics.quadrature import rule  # which compiles the density: each needs the other
 
     if direct := arithmetic.functions.get(type(function).__name__):
         parameters = [evaluate(each, arithmetic) for each in function.args[2:]]
         return lambda n, s: direct(n, s, *parameters)
     density, lower, upper = function.integrand
-    return rule(density, lower, upper, arithmetic)
+    return arithmetic.functions.get("rule", rule)(density, lower, upper, arithmetic)
 
 
 def _divides(expr: sp.Expr) -> bool:

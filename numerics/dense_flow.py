@@ -31,9 +31,10 @@ from scipy.optimize import brentq
 
 from numerics.answer import decimal
 from numerics.arithmetic import Array
-from numerics.escape import EscapeTime, State, check_digits, check_limits, unreachable
+from numerics.escape import EscapeTime, State, check_digits, check_limits
 from numerics.gramian import DenseLandscape, NotHurwitz
 from numerics.run import MOST_STEPS, Outcome
+from numerics.unreachable import unreachable
 from theory.dense import DenseProblem
 from theory.exact import positive
 

@@ -33,6 +33,7 @@ from numerics.integrator import Integrator
 from numerics.run import MOST_STEPS, Engine, Limits, Outcome, Run, run
 from numerics.slow_rate import Clock, NoSlowRate, Watch, clock, slow_run
 from numerics.stationary import Minimum
+from numerics.unreachable import unreachable
 from theory.dense import DenseProblem
 from theory.exact import positive
 from theory.problem import Problem
@@ -321,19 +322,6 @@ def _worth_a_look(problem: Problem) -> bool:
 def check_digits(digits: object) -> None:
     """Raise TypeError or ValueError unless `digits` is an int that escape_time accepts."""
     check_count(digits, FEWEST_DIGITS, MOST_DIGITS, "it counts the significant digits wanted of tau")
-
-
-def unreachable(problem: Problem | DenseProblem) -> bool:
-    """Whether drop >= J(0): exact where both are rational, else enclosed; False where balls of 60 digits cannot tell.
-
-    Raises NotImplementedError for a DenseProblem whose J(0) has no closed form.
-    """
-    loss = problem.initial_loss
-    if loss.is_Rational and problem.drop.is_Rational:
-        return bool(problem.drop >= loss)
-    arithmetic = Arb(60)
-    with arithmetic.working():
-        return bool(evaluate(problem.drop, arithmetic) >= evaluate(loss, arithmetic))
 
 
 def _faintness(problem: Problem) -> int:

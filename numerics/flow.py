@@ -25,7 +25,7 @@ from numerics.arithmetic import Arb, Arithmetic, Array, Float64
 from numerics.compiling import bind, evaluate
 from numerics.extended import serves
 from numerics.integrator import StepFailed
-from numerics.landscape import Landscape
+from numerics.landscape import Landscape, copies
 from theory.problem import Problem
 
 SMALLEST = flint.arb(10) ** -280  # leaves room for products of signals and tolerances above 1e-308
@@ -42,7 +42,7 @@ class GradientFlow:
     def __init__(self, problem: Problem, arithmetic: Arithmetic) -> None:
         self.arithmetic = arithmetic
         self.landscape = Landscape(problem, arithmetic)
-        self.copies = _copies(problem)
+        self.copies = copies(problem)
         g, slope = problem.parametrisation.metric(w), problem.parametrisation.metric_slope(w)
         self._metric: list[Callable[..., Any]] = []  # (g,) and (g, g') of rates; empty for g = 1, which costs nothing
         self._highest = np.inf
@@ -99,18 +99,6 @@ class GradientFlow:
         if not ((rates > 0) & (rates < self._highest)).all():
             raise StepFailed
         return self._metric[order](rates)
-
-
-def _copies(problem: Problem) -> tuple[tuple[int, int], ...]:
-    """(component, earlier component) of units that start alike: the flow moves them alike, roundoff would not."""
-    m = problem.start.width
-    seen: dict[object, int] = {}
-    pairs: list[tuple[int, int]] = []
-    for unit, alike in enumerate(problem.start.units):
-        first = seen.setdefault(alike, unit)
-        if first != unit:
-            pairs += [(unit, first), (m + unit, m + first)]
-    return tuple(pairs)
 
 
 def fits_float64(problem: Problem) -> bool:

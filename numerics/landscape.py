@@ -117,3 +117,15 @@ class Landscape:
             if size > left > 0:
                 worst = max(worst, float(np.log10(float(size / left))))
         return worst
+
+
+def copies(problem: Problem) -> tuple[tuple[int, int], ...]:
+    """(component, earlier component) of units that start alike: the flow moves them alike, and roundoff would not."""
+    m = problem.start.width
+    seen: dict[object, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for unit, alike in enumerate(problem.start.units):
+        first = seen.setdefault(alike, unit)
+        if first != unit:
+            pairs += [(unit, first), (m + unit, m + first)]
+    return tuple(pairs)

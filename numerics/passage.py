@@ -35,7 +35,8 @@ from numerics.collocation import radau
 from numerics.extended import Extended
 from numerics.integrator import Step
 from numerics.landscape import Landscape
-from numerics.slow_manifold import Piece, elapsed
+from numerics.slow_clock import elapsed
+from numerics.slow_manifold import Piece
 from theory.problem import Problem
 
 DIGITS = 50  # working digits for states in balls: of a float, and of rates told apart in e^{-wL}
@@ -63,7 +64,7 @@ def _inside_piece(piece: Piece, points: Array) -> tuple[Array, Array]:
     times = []
     for x, near in zip(points, nearest, strict=True):
         part = slowness[0] + method.interpolation(near * method.float_nodes) @ (slowness[1:] - slowness[0])
-        times.append(elapsed(frame, h * x, to_series @ part) / piece.speed[0])  # (C6)
+        times.append(elapsed(frame.kappa, frame.lag, h * x, to_series @ part) / piece.speed[0])  # (C6)
     return np.array(times), states
 
 

@@ -38,13 +38,13 @@ from numerics.escape import (
     first_plan,
     name_of,
     shared_digits,
-    unreachable,
 )
 from numerics.flow import GradientFlow
 from numerics.integrator import Integrator, StepFailed
 from numerics.run import MOST_STEPS, Limits, Outcome, Run, run
 from numerics.slowness import Course, Extent, Record
 from numerics.stationary import Minimum
+from numerics.unreachable import unreachable
 from theory.exact import Exact, exact, positive
 from theory.problem import Problem
 

@@ -13,11 +13,7 @@ exactly, with nothing eliminated. Where kappa^2 is small the first equation is a
 manifold: a few polynomials in w carry a plateau of any length. On a piece w = w_p - h x, 0 <= x <= 1, (C4) holds at the
 Radau nodes, and the polynomial starts from the state reached. The first piece has no state on the manifold to start
 from: there the first equation holds at x = 0 too, and that picks the slow solution. The clock is integrated with its
-exponential in closed form, 1/|G| = sum_k q_k P_k(2x - 1):
-
-    dtau = (h / kappa_p^2) sum_k (-1)^k q_k e^{-z} i_k(z) ,   z = L h ,   i_k(z) = sqrt(pi/(2z)) I_{k+1/2}(z) (C5)
-
-I the modified Bessel function. The integrand is positive: nothing is amplified by tau.
+exponential in closed form (C5), numerics/slow_clock.py.
 
 Newton's method solves (C4) at all nodes at once, residuals at working precision, factors in float64. With several
 spares U depends on v like the inverse of a nearly singular Gram matrix. The rows of each node are reduced at working
@@ -25,7 +21,7 @@ precision first; and a change of v by x leaves an error of x^2 in F but of x^2 g
 that Newton's method would converge only from closer than g. F is nearly linear in U: before every step U is made to
 follow v, and what is left to Newton's method is v on the manifold, which is as smooth as the problem.
 
-(C4) is the chain rule; (C5) is int_{-1}^1 P_k(t) e^{-zt} dt = 2 (-1)^k i_k(z). Derived here.
+(C4) is the chain rule. Derived here.
 """
 
 from collections.abc import Callable
@@ -39,6 +35,7 @@ from numerics.arithmetic import Arb, Array, Float64
 from numerics.collocation import Method, radau
 from numerics.flow import GradientFlow
 from numerics.integrator import StepFailed
+from numerics.slow_clock import elapsed
 
 MOST_ITERATIONS = 25
 POOR = 1e-3  # a correction that contracts less than this wants a fresh Jacobian
@@ -152,7 +149,7 @@ class SlowManifold:
             raise StepFailed  # the rate comes to rest, or turns
         coefficients = self.arithmetic.linear(self.arithmetic.array(method.legendre.ravel()).reshape(stages + 1, -1))
         series = coefficients(np.column_stack([U, 1 / speed]))
-        duration = elapsed(frame, h, series[:, -1])
+        duration = elapsed(frame.kappa, frame.lag, h, series[:, -1])
         size = abs(np.column_stack([U, 1 / speed])).max(axis=0)
         tail = np.maximum(abs(series[-1]), abs(series[-2]) / 10)
         error = max(float(t / s) for t, s in zip(tail, size, strict=True) if s > 0)
@@ -309,22 +306,3 @@ class _Invariance:
 def _mapped(maps: list[Callable[[Array], Array]], matrices: Array) -> Array:
     """A linear map of its own for every node, applied to the matrix of that node."""
     return np.array([apply(matrix) for apply, matrix in zip(maps, matrices, strict=True)])
-
-
-def elapsed(frame: Frame, h: Any, slowness: Array) -> Any:
-    """Gradient-flow time (C5) down to h below the top of a piece; slowness: coefficients q_k of 1/|G| there."""
-    return h / frame.kappa**2 * (slowness * _moments(frame.lag * h, len(slowness))).sum()
-
-
-def _moments(z: Any, count: int) -> Array:
-    """int_0^1 P_k(2x - 1) e^{-2zx} dx, k = 0, 1, ..., of (C5): i_k-1 = i_k+1 + (2k + 1) i_k / z from the last two."""
-    moments = np.full(count, flint.arb(0), dtype=object)
-    if z == 0:
-        moments[0] = flint.arb(1)
-        return moments
-    factor = (flint.arb.pi() / (2 * z)).sqrt()
-    above, here = (factor * z.bessel_i(flint.arb(2 * k + 1) / 2, scaled=True) for k in (count, count - 1))
-    for k in reversed(range(count)):
-        moments[k] = (-1) ** k * here
-        above, here = here, above + (2 * k + 1) * here / z
-    return moments

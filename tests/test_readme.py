@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS, SWEEP = (block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.S))
+COMMANDS, CERTIFY, SWEEP = (block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.S))
 
 
 def test_the_python_example_prints_what_its_comment_says():
@@ -35,6 +35,12 @@ def test_a_sweep_is_kept_found_and_exported(tmp_path):
     first, again, exported = (run(command, tmp_path) for command in SWEEP)
     assert (first.stderr, again.stderr) == ("", "memcurse: 9 of 9 cells were in cells.sqlite\n")
     assert again.stdout == first.stdout and exported.stdout.count("\n") == 10
+
+
+@pytest.mark.slow
+def test_what_is_certified_is_proved_again(tmp_path):
+    made, again = (run(command, tmp_path) for command in CERTIFY)
+    assert made.stdout.count("escaped") == 9 and " proved " in again.stdout
 
 
 def run(command, folder):

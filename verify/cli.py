@@ -14,10 +14,12 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from verify import certify_command
 from verify.means import Interrupted, Means, Refused, add_options, integer, means
 from verify.outbox import Unwritable, writing
 
 if TYPE_CHECKING:
+    from verify.certified import StudyCertificates
     from verify.check import Check
     from verify.histories import StudyHistories
     from verify.sampling import Simulated
@@ -34,11 +36,12 @@ class Failed(Exception):
 
 
 class Everything(NamedTuple):
-    """All that is computed for a study: of its escapes, if it has a start, and of its widths, if it asks for them."""
+    """All that is computed for a study: escapes, if it has a start; widths and certificates, if it asks for them."""
 
     result: "StudyResult | None"
     simulations: "Sequence[Simulated]"
     widths: "StudyWidths | None"
+    certificates: "StudyCertificates | None"
     checks: "Sequence[Check]"
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,7 +50,8 @@ class Everything(NamedTuple):
 
         simulations = [each.as_dict() for each in self.simulations]
         checks = [each.as_dict() for each in self.checks]
-        return document(self.result, self.widths) | {"simulations": simulations, "checks": checks}
+        found = document(self.result, self.widths) | {"simulations": simulations, "checks": checks}
+        return found | ({"certificates": self.certificates.as_dict()["cells"]} if self.certificates else {})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
         folder = "report" if name == "report" else None
         where = "the folder for the report (report)" if folder else "write results.json to this folder too"
         add_options(command, folder, where, keeps=name not in ("plateaus", "width"))
+    proofs = "escape times between two numbers, proved; and files of such proofs, proved again"
+    certify = commands.add_parser("certify", help=proofs, description=proofs, epilog=GUIDE)
+    certify.set_defaults(run=_certify)
+    certify_command.add(certify)
     export = commands.add_parser("export", help="all cells of a store, as CSV or JSON", epilog=GUIDE)
     export.set_defaults(run=_export)
     export.add_argument("store", metavar="STORE", type=Path, help="the file that --store or --out has made")
@@ -219,6 +227,31 @@ def _width(arguments: argparse.Namespace) -> int:
     return _told(found.shortcomings)
 
 
+def _certify(arguments: argparse.Namespace) -> int:
+    if certify_command.given(arguments):
+        return _check(arguments)
+    study = _escaping(arguments)
+    with means(arguments) as given:
+        found = certify_command.certificates(study, arguments, given)
+        document = found.as_dict()
+        _write_json(document, given.folder)
+    if arguments.json:
+        _print_json(document)
+    else:
+        certify_command.print_certificates(found)
+    return _told(found.shortcomings)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    found = certify_command.verdicts(arguments)
+    if arguments.json:
+        _print_json({"files": [each.as_dict() for each in found]})
+    else:
+        certify_command.print_verdicts(found)
+    status, said = certify_command.status(found)
+    return max(status, _told(said))
+
+
 def _simulate(arguments: argparse.Namespace) -> int:
     study = _escaping(arguments)
     if study.simulate is None:
@@ -264,7 +297,7 @@ def _report(arguments: argparse.Namespace) -> int:
         with terminal.status(not arguments.json) as tell, writing(arguments.out):
             report.write(
                 study, found.result, found.checks, found.simulations, given.folder,
-                histories=histories, widths=found.widths, progress=tell,
+                histories=histories, widths=found.widths, certificates=found.certificates, progress=tell,
             )  # fmt: skip
     where = arguments.out.resolve() / "index.html"
     if arguments.json:
@@ -321,19 +354,24 @@ def _escaping(arguments: argparse.Namespace) -> "Study":
 
 
 def _everything(study: "Study", arguments: argparse.Namespace, given: Means) -> Everything:
-    result, widths, checks = None, None, list["Check"]()
+    result, widths, certificates, checks = None, None, None, list["Check"]()
     simulations: Sequence[Simulated] = ()
     if study.cells:
         result = _computed(study, arguments, given)
         simulations = _simulated(result, arguments, given.executor)
         checks += _checked(study, result, simulations, arguments)
+        if study.certify:
+            from verify import compare_certified
+
+            certificates = certify_command.certificates(study, arguments, given)
+            checks += compare_certified.checks(result, certificates)
     if study.width:
         from verify import terminal, width_compare
 
         widths = _widths(study, arguments, given.executor)
         with terminal.progress("Cross-checks of width", not arguments.json) as bar:
             checks += width_compare.checks(widths, progress=bar)
-    return Everything(result, simulations, widths, checks)
+    return Everything(result, simulations, widths, certificates, checks)
 
 
 def _widths(study: "Study", arguments: argparse.Namespace, executor: Executor | None) -> "StudyWidths":
@@ -389,7 +427,7 @@ def _checked(
 def _status(found: "Everything") -> int:
     """0, or 1 with the reasons on stderr."""
     failed = [f"{check.name} ({check.cell})" for check in found.checks if not check.passed]
-    said = [*(found.result.shortcomings if found.result else ()), *(found.widths.shortcomings if found.widths else ())]
+    said = [each for part in (found.result, found.widths, found.certificates) if part for each in part.shortcomings]
     if failed:
         said.append(f"{len(failed)} of {len(found.checks)} cross-checks failed: {', '.join(failed)}")
     return _told(said)

@@ -63,6 +63,22 @@ def grouped(value: str | None) -> str:
     return (f"{whole}.{parts}" if parts else whole) + power
 
 
+def between(lower: str, upper: str) -> str:
+    """Two decimals as one for the tables: the digits they share, then both ends of the rest.
+
+    >>> between("192126.7701425", "192126.7701428").replace("\\u202f", " ")
+    '192126.77014 2[5, 8]'
+    >>> between("1.2341e+30", "1.2343e+30"), between("9.99e+30", "1.001e+31")
+    ('1.234[1, 3] × 10³⁰', '[9.99 × 10³⁰, 1.001 × 10³¹]')
+    """
+    (low, _, power), (high, _, above) = lower.partition("e"), upper.partition("e")
+    shared = next((i for i, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+    if shared < 2 or len(low) != len(high) or power != above:
+        return f"[{grouped(lower)}, {grouped(upper)}]"
+    whole, times, exponent = grouped(f"{low[:shared]}e{power}" if power else low[:shared]).partition(" ×")
+    return f"{whole}[{low[shared:]}, {high[shared:]}]{times}{exponent}"
+
+
 def plain(number: sp.Expr) -> str:
     """An exact number as a decimal where that is exact and short, else as it is; infinity as its sign.
 

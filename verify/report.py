@@ -2,6 +2,7 @@
 
     index.html            self-contained: MathML, inline SVG and CSS, no script, no network
     results.json          every number of the page and more
+    certificate-NNN.json  of each cell, where the study asks for them: written by verify/certified.py
     figures/NAME.{svg,pdf,csv}
 
 Everything is written to a fresh folder first and moved into place at the end; other files in the folder stay.
@@ -29,9 +30,11 @@ from theory.kernels import t
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from theory.special import DividedMoment, GaussianMoment, MomentBase, PowerMoment
+from verify.certified import StudyCertificates
 from verify.derivation import Derived, Lettered, derived, parametrised
 from verify.figures import CursePoint, curse, landscape, plateaus
 from verify.finding import (
+    between,
     by_memory,
     cell_name,
     common_two_w0,
@@ -127,6 +130,7 @@ def write(
     *,
     histories: StudyHistories | None = None,
     widths: StudyWidths | None = None,
+    certificates: StudyCertificates | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of a study to a folder and return the path of its page.
@@ -137,6 +141,7 @@ def write(
     folder:      made if need be; files of an earlier report there are replaced, foreign ones are left alone.
     histories:   of the cells, for a section on their plateaus; None for no such section.
     widths:      of the study, for a section on them; None for no such section.
+    certificates: of the cells, for a section on them; None for no such section.
     progress:    called with a few words before each of the longer parts.
 
     Raises Unwritable where the folder cannot be written to; then, as after any exception, nothing has changed in it.
@@ -150,20 +155,26 @@ def write(
             tell(f"figure {picture.name}")
             picture.save(draft / "figures")
         tell("page")
-        numbers = _json(document(result, widths), checks, simulations, histories)
+        numbers = _json(document(result, widths), checks, simulations, histories, certificates)
         (draft / "results.json").write_text(numbers, "utf-8")
-        page = _page(study, result, checks, simulations, pictures, histories, widths)
+        page = _page(study, result, checks, simulations, pictures, histories, widths, certificates)
         (draft / "index.html").write_text(page, "utf-8")
     return Path(folder) / "index.html"
 
 
 def _json(
-    found: dict[str, Any], checks: Sequence[Any], simulations: Sequence[Any], histories: StudyHistories | None
+    found: dict[str, Any],
+    checks: Sequence[Any],
+    simulations: Sequence[Any],
+    histories: StudyHistories | None,
+    certificates: StudyCertificates | None,
 ) -> str:
     numbers = [each.as_dict() if hasattr(each, "as_dict") else _numbers(each) for each in simulations]
     found = found | {"checks": [check.as_dict() for check in checks], "simulations": numbers}
     if histories:
         found["histories"] = histories.as_dict()["cells"]
+    if certificates:
+        found["certificates"] = certificates.as_dict()["cells"]
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
@@ -260,6 +271,7 @@ def _page(
     pictures: Sequence[Picture],
     histories: StudyHistories | None = None,
     widths: StudyWidths | None = None,
+    certificates: StudyCertificates | None = None,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -278,11 +290,14 @@ def _page(
     main = {name: width[name] for name in ("title", "finding") if width} | {"result": None}
     if result:
         main |= _of_escapes(result, checks, simulations, histories)
+        proofs = zip(result.cells, certificates.cells, strict=True) if certificates else ()
+        main["certificates"] = [(cell_name(cell), one.certificate) for cell, one in proofs]
     return environment.get_template("report.html").render(
         study=study,
         **main,
         width=width,
         pictures={picture.name: (picture, _inline(picture)) for picture in pictures},
+        between=between,
         checks=checks,
         passed=sum(check.passed for check in checks),
         guarantees=GUARANTEES,

@@ -5,6 +5,7 @@
     [simulate] dt, eta, length, mode, batch, seed, levels
     [escape] drop or fraction, tau_max, max_steps, max_seconds
     [plateaus] delta, prominence; the section asks for every plateau of each cell in the report
+    [certify] digits; the section asks for a certificate of each cell in the report, of so many digits
     [width] widths, eps (verify/width_study.py); then [start] and [escape] may both be left out
     [sweep] dotted path = list of values; the cells are the product of the lists, the last one varying fastest
 
@@ -60,6 +61,7 @@ KEYS = {
     "precision": ("digits",),
     "simulate": ("dt", "eta", "length", "mode", "batch", "seed", "levels"),
     "plateaus": ("delta", "prominence"),
+    "certify": ("digits",),
     "width": WIDTH_KEYS,
 }
 SECTIONS = (*KEYS, "sweep")
@@ -111,6 +113,7 @@ class Study:
     """A study as read. source: its text. digits: significant digits wanted of each escape time.
 
     cells: what asks for an escape; none where the study is about width only. width: what it asks about that, or None.
+    certify: digits to be certified of each escape time, or None where the study does not ask for that.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Study:
     simulate: Simulation | None
     plateaus: Definition
     width: WidthQuestion | None = None
+    certify: int | None = None
 
 
 def shipped() -> dict[str, str]:
@@ -147,6 +151,11 @@ def load(name: str | Path) -> Study:
 def digits_wanted(value: Any, path: str) -> int:
     """The number of significant digits; raises StudyError."""
     return count(value, path, FEWEST_DIGITS, MOST_DIGITS, "it is how many significant digits of tau are wanted")
+
+
+def _certified(document: Table, digits: int) -> int | None:
+    """The digits of [certify], by default those wanted anyway; None without the section."""
+    return digits_wanted(document["certify"].get("digits", digits), "certify.digits") if "certify" in document else None
 
 
 def _shipped_files() -> dict[str, Any]:
@@ -207,7 +216,10 @@ def _study(name: str, text: str) -> Study:
     if "width" in document:
         targets = _each_cell(document, _target, lambda parameters, found: (parameters, *found))
         width = question(document["width"], digits if "digits" in document.get("precision", {}) else None, targets)
-    return Study(name, text, _description(text), cells, digits, limits, simulate, definition, width)
+    certify = _certified(document, digits)
+    if certify and not cells:
+        raise StudyError("certify: is about escape times, and there are none; add [start] and [escape]")
+    return Study(name, text, _description(text), cells, digits, limits, simulate, definition, width, certify)
 
 
 def _each_cell(

@@ -13,8 +13,9 @@ from numerics.escape import escape_time
 from numerics.flow import GradientFlow
 from numerics.integrator import Step
 from numerics.run import Outcome
+from numerics.slow_clock import moments
 from numerics.slow_flow import slow_escape_time
-from numerics.slow_manifold import Piece, SlowManifold, _moments
+from numerics.slow_manifold import Piece, SlowManifold
 from numerics.slow_rate import NoSlowRate, clock
 from theory.kernels import Box, Erlang, Exponential, Gaussian
 from theory.parametrisation import Exp
@@ -185,14 +186,14 @@ def test_the_clock_weights_are_integrals_of_legendre_polynomials():
     ctx = working(30)
     with Arb(40).working():
         for z in (Fraction(1, 3), Fraction(20)):
-            found = _moments(flint.arb(flint.fmpq(z.numerator, z.denominator)), 6)
+            found = moments(flint.arb(flint.fmpq(z.numerator, z.denominator)), 6)
             for k, moment in enumerate(found):
                 rate = 2 * ctx.mpf(z.numerator) / z.denominator
                 direct = ctx.quad(
                     lambda x, k=k, rate=rate: ctx.legendre(k, 2 * x - 1) * ctx.exp(-rate * x), [0, 0.1, 1]
                 )
                 assert agree(number(moment, ctx)[0], direct, 20, scale=mpmath.mpf(10) ** -5)
-        assert [float(each) for each in _moments(flint.arb(0), 3)] == [1, 0, 0]
+        assert [float(each) for each in moments(flint.arb(0), 3)] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("free", [True, False])

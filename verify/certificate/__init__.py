@@ -1,0 +1,1 @@
+"""Certificates: proofs in ball arithmetic that an escape time lies in an interval. The integrators are not trusted."""

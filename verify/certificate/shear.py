@@ -1,0 +1,103 @@
+r"""Coordinates in which the fast components follow the rates of other spares.
+
+On the slow manifold U depends on v as strongly as a nearly singular Gram matrix makes it, and the blocks of D Phi (V42)
+nearly cancel in the motion of v that is left when U has followed. With the blocks M, b, c, e of D Phi, a polynomial
+R(w) ~ -M^{-1} b and V_u = W + R V_v, the same flow reads, R_beta the derivative of R and G at P + V,
+
+    W'   = (M - kappa^2 R c) W + (M R + b - kappa^2 R (c R + e) - kappa^2 G R_beta) V_v + E_u - kappa^2 R E_v (V46)
+    V_v' = kappa^2 [ c W + (c R + e) V_v + E_v ] ,   zeta - delta = lambda_u W + (lambda_v + lambda_u R) V_v
+
+Any R will do; it is chosen anew by whoever proves, and exact. With one spare there is no v, and nothing to do. Derived
+here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+
+from numerics.arithmetic import Arb, Array
+from verify.certificate import chebyshev
+
+ROUNDS = 4  # of choosing R
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """E, lambda and D Phi beside P, shapes (..., n), (..., n), (..., n, n), with G and kappa^2, in some coordinates.
+
+    At points, with G and kappa^2 of shape (N, 1, 1), or bounds on a set.
+    """
+
+    defect: Array
+    sensitivity: Array
+    jacobian: Array
+    G: Any
+    kappa2: Any
+
+
+class Shear:
+    """R of (V46): coefficients in Chebyshev polynomials, shape (s + 1, k, r), exact, on a piece of half length h."""
+
+    def __init__(self, coefficients: Array, h: flint.arb) -> None:
+        self.coefficients, self.h = coefficients, h
+        self.slope = chebyshev.derivative(coefficients)
+
+    def at(self, size: int) -> tuple[Array, Array]:
+        """R and R_beta at the points of (V20), shapes (size, k, r)."""
+        return chebyshev.values(self.coefficients, size), -chebyshev.values(self.slope, size) / self.h
+
+    def value(self, x: flint.arb) -> Array:
+        """R at one point, shape (k, r)."""
+        values = chebyshev.basis(np.array([x]), len(self.coefficients) - 1)[0]
+        return np.einsum("i,ikr->kr", values, self.coefficients)
+
+    def sup(self, rho: flint.arb) -> tuple[Array, Array]:
+        """Bounds of |R| and |R_beta| on the ellipse, entry by entry, shapes (k, r)."""
+        within = lambda C: abs(C[0]) + chebyshev.reach(C, rho)
+        return within(self.coefficients), within(self.slope) / self.h
+
+    def applied(self, raw: Linearised, size: int) -> Linearised:
+        """(V46) at the points of (V20)."""
+        return _applied(raw, *self.at(size), -1)
+
+    def bounded(self, raw: Linearised, rho: flint.arb) -> Linearised:
+        """(V46) for bounds on the ellipse."""
+        return _applied(raw, *self.sup(rho), 1)
+
+
+def choose(raw: Linearised, degree: int, fast: int, h: flint.arb, arithmetic: Arb) -> Shear:
+    """A shear in which b of (V46) is small, from the flow at the points of (V20). Chosen, not proved.
+
+    R = -M^{-1} b, cut to a degree, and then again with the terms in kappa^2 that it makes.
+    """
+    size = len(raw.jacobian)
+    middle = arithmetic.midpoint(raw.jacobian)
+    M, b = middle[:, :fast, :fast], middle[:, :fast, fast:]
+    c, e = middle[:, fast:, :fast], middle[:, fast:, fast:]
+    inverse = np.array([arithmetic.inverse(each) for each in M])
+    driven, tried = b, list[tuple[flint.arb, Shear]]()
+    for _ in range(ROUNDS):
+        samples = arithmetic.midpoint(-inverse @ driven)
+        shear = Shear(arithmetic.midpoint(chebyshev.coefficients(samples)[: degree + 1]), h)
+        R, R_beta = shear.at(size)
+        driven = arithmetic.midpoint(b - raw.kappa2 * (R @ (e + c @ R) + raw.G * R_beta))
+        tried.append((abs(arithmetic.midpoint(M @ R + driven)).max(), shear))
+    return min(tried, key=lambda each: each[0])[1]
+
+
+def _applied(raw: Linearised, R: Array, R_beta: Array, minus: int) -> Linearised:
+    """(V46); minus: the sign of what is subtracted there, +1 for bounds."""
+    k = R.shape[-2]
+    M, b = raw.jacobian[..., :k, :k], raw.jacobian[..., :k, k:]
+    c, e = raw.jacobian[..., k:, :k], raw.jacobian[..., k:, k:]
+    K, G = raw.kappa2, raw.G
+    moved = e + c @ R
+    upper = [M + minus * K * (R @ c), M @ R + b + minus * K * (R @ moved) + minus * K * G * R_beta]
+    jacobian = np.concatenate([np.concatenate(upper, axis=-1), np.concatenate([c, moved], axis=-1)], axis=-2)
+    E_u, E_v = raw.defect[..., :k, None], raw.defect[..., k:, None]
+    defect = np.concatenate([E_u + minus * K * (R @ E_v), E_v], axis=-2)[..., 0]
+    of_u, of_v = raw.sensitivity[..., None, :k], raw.sensitivity[..., None, k:]
+    sensitivity = np.concatenate([of_u, of_v + of_u @ R], axis=-1)[..., 0, :]
+    return Linearised(defect, sensitivity, jacobian, G, K)
