@@ -1,4 +1,4 @@
-r"""E_m(beta) as curves: networks of growing width, their rates moved by up to beta in each parametrisation, and the limit.
+r"""E_m(beta) as curves: the error of wider and wider networks as their rates move by up to beta, and the limit.
 
 Each value is a pair of bounds, enclosed (numerics/stable.py); the limit m -> inf (PE4) is estimated, its bounds one
 number. Memory can be approximated stably if and only if that limit tends to 0 with beta. Of the bounds between which

@@ -72,7 +72,8 @@ def question(
 
 def _numbers(table: Table, key: str, example: str, why: str) -> tuple[tuple[str, sp.Expr], ...]:
     """A list of numbers > 0 that may be left out: each as written, and exact."""
-    written = entries(table, "width", key, f'write for example {key} = ["{example}"], or leave it out') if key in table else []
+    way_out = f'write for example {key} = ["{example}"], or leave it out'
+    written = entries(table, "width", key, way_out) if key in table else []
     return tuple((str(each), positive_number(each, f"width.{key}.{i}", why)) for i, each in enumerate(written))
 
 

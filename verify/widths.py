@@ -61,7 +61,10 @@ class StudyWidths:
         return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON. least_width: an object for one eps, else a list; stability only if asked for; `reason` explains a null."""
+        """Ready for JSON. least_width: an object for one eps, else a list; `reason` explains a null.
+
+        stability: a list of curves, where the study has betas.
+        """
         cells = [self._cell(cell) for cell in self.cells]
         return {"cells": cells, "provenance": provenance(self.study.name, self.study.source, self.digits)}
 
