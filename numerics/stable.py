@@ -70,11 +70,14 @@ def perturbed_error(
         return PerturbedError(moved_by, "inf", "inf", "exact")
     arithmetic = _precise(min(map(float, network.rates)))
     with arithmetic.working():
-        rates = arithmetic.array(network.rates)
+        rates, amplitudes = (
+            arithmetic.array([evaluate(each, arithmetic) for each in values])  # perhaps irrational
+            for values in (network.rates, network.amplitudes)
+        )
         memory = _memories(parametrisation, rates, moved_by, arithmetic)
         corners = [[_inside(*each) for each in zip(column, network.rates, strict=True)] for column in memory]
         error = arithmetic.number(sp.Rational(before.upper))
-        moved = abs(arithmetic.array(network.amplitudes)) @ (memory[0] - 1 / rates)
+        moved = abs(amplitudes) @ (memory[0] - 1 / rates)
         _, above = rounded_outward(moved + error, DIGITS)  # (PE3)
         apart_at_least, _ = rounded_outward(moved - error, DIGITS)
     found = [before.lower]
