@@ -58,7 +58,7 @@ def stability_curves(
     >>> from theory.kernels import Exponential
     >>> curves = stability_curves(Target([Exponential()]), [(1, LinearRNN([("1", "1")]))], ["1/2", 1])
     >>> [(each.width, [error.upper for error in each.errors]) for each in curves[:2]]  # 1/(1 - 1/2) - 1 , inf
-    [(1, ['1', 'inf']), (None, ['1', 'inf'])]
+    [(1, ['1', 'inf']), (None, ['1.000', 'inf'])]
     """
     sizes = tuple(positive(beta, f"beta {i}", "for anything to be perturbed") for i, beta in enumerate(betas))
     known = tuple(networks)
