@@ -71,12 +71,23 @@ Rule = Callable[[float, float, float], Nodes]  # of the smallest singular value,
 
 
 def of_mixture(mixture: Mixture) -> Rule:
-    """Nodes for relative errors of about 10^-digits in singular values down to `smallest`."""
+    """Nodes for relative errors of about 10^-digits in singular values down to `smallest`.
+
+    Raises ValueError for a mixture whose amplitudes float64 does not hold.
+    """
+    sizes = [float(abs(size)) for size in (*(a / w for a, w in mixture.atoms), *(A for A, _ in mixture.power_laws))]
+    if sizes and not 0 < max(sizes) < math.inf:
+        raise ValueError(
+            f"amplitudes must be within the range of float64, got {max(sizes)} for the largest; errors and singular "
+            "values scale with the target, so take a multiple of it"
+        )
 
     def rule(smallest: float, digits: float, finer: float) -> Nodes:
         nats, left = digits * math.log(10), 0.0
         for A, omega in mixture.power_laws:
             om = float(omega)
+            if float(A) == 0:
+                continue  # too little beside the rest for float64
             turning = (math.log(smallest) + math.lgamma(1 + om) - math.log(abs(float(A)))) / om
             left = min(left, min(turning, 0.0) - nats / (1 + om))  # (C2)
         step = math.pi**2 / (nats + max(0.0, -math.log(smallest))) / finer

@@ -5,8 +5,15 @@ span of the columns (w_i + diag(l))^{-1} b meets (M7) at the w_i it is built fro
 
     w  <-  rates of the compression to span{ b_k/(l_k + w_i) }                                              (IK1)
 
-For symmetric networks the minima of J are stable fixed points (Flagg, Beattie, Gugercin, 2012, cited from memory). A
-step leaves 0.66 of the error in ln w at m = 4 and 0.97 at m = 50; Anderson's mixing of the last steps saves hundreds.
+A step leaves 0.66 of the error in ln w at m = 4 and 0.97 at m = 50; Anderson's mixing of the last steps saves hundreds.
+For symmetric networks the minima of J are stable fixed points (Flagg, Beattie, Gugercin, 2012, cited from memory), and
+a sum of few exponentials a decade may have several. Two searches start from the rates of the balanced truncation, and
+from those drawn half way to the fastest in ln w; the result with the smaller J is taken,
+
+    J = sum_jk z_j z_k/(l_j + l_k) ,   z_k = p_k prod_i (l_k - w_i)/(l_k + w_i)                              (IK2)
+
+By (M7) the network is the projection of the long sum on the span of e^{-w_i t}, and what that leaves of e^{-lt} is
+e^{-lt} through an all-pass filter, times the product at l: no large terms cancel. Derived here.
 """
 
 import numpy as np
@@ -24,7 +31,7 @@ MEMORY = 8  # steps that are mixed
 
 
 def h2_optimal(target: Target, width: int) -> LinearRNN:
-    """The network that satisfies (M7) for a completely monotone target, found from the balanced truncation.
+    """The network that satisfies (M7) for a completely monotone target, the better one of two searches.
 
     width: hidden units m, 1 to 199. Returns a LinearRNN, by rising rate; the target itself where m is enough for it.
     Guarantee: estimated, and locally optimal only. Raises as `balanced_truncation`, and ArithmeticError where the
@@ -35,22 +42,33 @@ def h2_optimal(target: Target, width: int) -> LinearRNN:
     if (whole := exact_sum(kernel, width)) is not None:
         return whole
     (rates, weights), _, start = truncation(kernel, width)
+    starts = start, np.sqrt(start * start[-1])
+    found = [each for each in (_stationary(rates, weights, np.log(start)) for start in starts) if each]
+    if not found:
+        raise ArithmeticError(
+            f"IRKA must converge in {MOST_STEPS} steps, and does not at width {width}; try fewer units"
+        )
+    return network(*min(found, key=lambda each: loss_left(rates, weights, each[1])))
 
-    def step(x: Array) -> tuple[Array, Array]:
-        _, basis = left_vectors(rational_basis(rates, weights, np.exp(x)))
-        amplitudes, found = compression(rates, weights, basis)
-        return np.log(found), amplitudes
 
-    x = np.log(start)
+def loss_left(rates: Array, weights: Array, chosen: Array) -> float:
+    """J (IK2) of the long sum and its projection on the exponentials of the rates chosen. Estimated."""
+    left = weights * np.prod(np.subtract.outer(rates, chosen) / np.add.outer(rates, chosen), axis=1)
+    return float(left @ (1 / np.add.outer(rates, rates)) @ left)
+
+
+def _stationary(rates: Array, weights: Array, x: Array) -> tuple[Array, Array] | None:
+    """(amplitudes, rates) that (IK1) leaves as they are, from x = ln w; None where it does not converge."""
     tried: list[Array] = []
     moves: list[Array] = []
     for _ in range(MOST_STEPS):
-        following, amplitudes = step(x)
-        tried, moves = [*tried[-MEMORY:], x], [*moves[-MEMORY:], following - x]
+        _, basis = left_vectors(rational_basis(rates, weights, np.exp(x)))
+        amplitudes, found = compression(rates, weights, basis)
+        tried, moves = [*tried[-MEMORY:], x], [*moves[-MEMORY:], np.log(found) - x]
         if abs(moves[-1]).max() < CONVERGED:
-            return network(amplitudes, np.exp(following))
+            return amplitudes, found
         x = _mixed(tried, moves)
-    raise ArithmeticError(f"IRKA must converge in {MOST_STEPS} steps, and does not at width {width}; try fewer units")
+    return None
 
 
 def _mixed(tried: list[Array], moves: list[Array]) -> Array:

@@ -22,6 +22,7 @@ import numpy as np
 from numerics.answer import Guarantee
 from numerics.arithmetic import Arb, Array, Float64
 from numerics.balanced import check_int
+from numerics.compiling import evaluate
 from numerics.sign_changes import ErrorCurve, float_changes
 from numerics.taylor_cells import absolute_integral
 from theory.dense import DenseRNN
@@ -114,7 +115,10 @@ def _by_sign_changes(kernel: Mixture, network: LinearRNN, digits: int) -> Bounds
 def _ball(curve: ErrorCurve, network: LinearRNN, first: int, changes: Array, digits: int) -> flint.arb | None:
     """(LE1) over proved brackets of the relative width 10^-digits; None where a sign is not proved."""
     arithmetic = curve.arithmetic
-    a, w = arithmetic.array(network.amplitudes), arithmetic.array(network.rates)
+    a, w = (
+        arithmetic.array([evaluate(each, arithmetic) for each in values])  # perhaps irrational
+        for values in (network.amplitudes, network.rates)
+    )
     roots = arithmetic.array(changes)
     for _ in range(5):  # from sixteen digits, Newton's method
         roots = arithmetic.midpoint(roots - curve.error(a, w, roots) / curve.slope(a, w, roots))

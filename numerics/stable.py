@@ -1,11 +1,12 @@
 r"""Stable approximation in numbers: the error that remains when the rates are trained no better than to beta.
 
-The upper bound (PE3) in balls. Below, the errors of the network itself and of two that beta admits: all rates as slow
-as they may be, or as fast, which is worse where the error of the network leans that way. The limit (PE4) by the long
-sum (CF1) of a completely monotone kernel.
+Both bounds (PE3) in balls. Where they are not near enough, the lower one is the error of two networks that beta admits:
+all rates as slow as they may be, or as fast, which is worse where the error of the network leans that way. The limit
+(PE4) by the long sum (CF1) of a completely monotone kernel.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ import sympy as sp
 from numerics.answer import Answer, Guarantee, decimal
 from numerics.arithmetic import Arb, Array
 from numerics.compiling import bind, evaluate
-from numerics.l1_enclosure import l1_error, rounded_outward
+from numerics.l1_enclosure import Bounds, l1_error, rounded_outward
 from numerics.long_sum import long_sum
-from theory.exact import Exact, positive
+from theory.exact import Exact, exact, positive
 from theory.mixtures import completely_monotone
 from theory.parametrisation import IDENTITY, Parametrisation
 from theory.problem import Target
@@ -44,12 +45,13 @@ class PerturbedError:
 
 
 def perturbed_error(
-    target: Target, network: LinearRNN, beta: Exact, parametrisation: Parametrisation = IDENTITY
+    target: Target, network: LinearRNN, beta: Exact, parametrisation: Parametrisation = IDENTITY, *, enough: Exact = 0
 ) -> PerturbedError:
     """The largest L1 error of the network while every v_i, w_i = phi(v_i), moves by at most beta (PE1).
 
     beta: > 0, in units of v: those of w, 1/time, for the identity. Amplitudes are held.
-    Enclosed; 'inf', exact, where a rate may reach 0. The bounds are about 2 E apart for positive amplitudes.
+    enough: relative distance of the two bounds that is near enough: then no perturbed network is tried.
+    Enclosed; 'inf', exact, where a rate may reach 0. The bounds are at most 2 E apart for positive amplitudes.
     Raises ValueError for beta <= 0 and rates that phi does not reach, TypeError for floats, and as `l1_error`.
 
     >>> from theory.kernels import Exponential
@@ -59,7 +61,7 @@ def perturbed_error(
     moved_by = positive(beta, "beta", "for anything to be perturbed")
     for i, rate in enumerate(network.rates):
         parametrisation.check(rate, f"rate {i}")
-    before = l1_error(target, network, digits=DIGITS)
+    before = _unperturbed(target, network)
     heard = tuple((a, rate) for a, rate in network.units if a != 0)
     if not heard:
         return PerturbedError(moved_by, before.lower, before.upper, before.guarantee)
@@ -68,15 +70,23 @@ def perturbed_error(
         return PerturbedError(moved_by, "inf", "inf", "exact")
     arithmetic = _precise(min(map(float, network.rates)))
     with arithmetic.working():
-        rates = arithmetic.array(network.rates)
+        rates, amplitudes = (
+            arithmetic.array([evaluate(each, arithmetic) for each in values])  # perhaps irrational
+            for values in (network.rates, network.amplitudes)
+        )
         memory = _memories(parametrisation, rates, moved_by, arithmetic)
         corners = [[_inside(*each) for each in zip(column, network.rates, strict=True)] for column in memory]
-        moved = abs(arithmetic.array(network.amplitudes)) @ (memory[0] - 1 / rates)  # (PE3)
-        _, above = rounded_outward(moved + arithmetic.number(sp.Rational(before.upper)), DIGITS)
-    moved_networks = (LinearRNN.of(network.amplitudes, corner) for corner in corners)
-    found = [before, *(l1_error(target, each, digits=DIGITS) for each in moved_networks)]
-    below = max((each.lower for each in found), key=sp.Rational)
-    return PerturbedError(moved_by, below, above, "enclosed")
+        error = arithmetic.number(sp.Rational(before.upper))
+        moved = abs(amplitudes) @ (memory[0] - 1 / rates)
+        _, above = rounded_outward(moved + error, DIGITS)  # (PE3)
+        apart_at_least, _ = rounded_outward(moved - error, DIGITS)
+    found = [before.lower]
+    if all(a > 0 for a in network.amplitudes):
+        found.append(apart_at_least)  # (PE3)
+    if 1 - max(map(sp.Rational, found)) / sp.Rational(above) > exact(enough, "enough"):
+        moved_networks = (LinearRNN.of(network.amplitudes, corner) for corner in corners)
+        found += [l1_error(target, each, digits=DIGITS).lower for each in moved_networks]
+    return PerturbedError(moved_by, max(found, key=sp.Rational), above, "enclosed")
 
 
 def limit_error(target: Target, beta: Exact, parametrisation: Parametrisation = IDENTITY) -> Answer:
@@ -98,6 +108,12 @@ def limit_error(target: Target, beta: Exact, parametrisation: Parametrisation = 
         balls = arithmetic.array(rates)
         moved = weights @ (_memories(parametrisation, balls, moved_by, arithmetic)[0] - 1 / balls).astype(float)
     return Answer(decimal(moved, 4), "estimated", 4)  # (PE4)
+
+
+@lru_cache(maxsize=64)
+def _unperturbed(target: Target, network: LinearRNN) -> Bounds:
+    """E, which every beta and every parametrisation shares."""
+    return l1_error(target, network, digits=DIGITS)
 
 
 def _precise(slowest: float) -> Arb:

@@ -350,7 +350,20 @@ def _of_widths(found: StudyWidths) -> dict[str, Any]:
         "cells": [(label(cell.parameters), cell) for cell in found.cells],
         "eps": [text for text, _ in found.question.eps],
         "laws": laws,
+        "stable": bool(found.question.betas),
+        "not_stable": _reasons(found),
     }
+
+
+def _reasons(found: StudyWidths) -> list[tuple[str, str, str]]:
+    """(cell, m's, reason) of the stability curves that there are not."""
+    missing: dict[tuple[str, str], list[str]] = {}
+    for cell in found.cells:
+        for curve in cell.stability:
+            if curve.reason:
+                widths = missing.setdefault((label(cell.parameters), curve.reason), [])
+                widths += [m] if (m := "∞" if curve.width is None else str(curve.width)) not in widths else []
+    return [(name, ", ".join(widths), reason) for (name, reason), widths in missing.items()]
 
 
 def _laws(result: StudyResult) -> dict[str, str]:

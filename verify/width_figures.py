@@ -4,6 +4,7 @@ width-hankel   singular values against their number, with the law of power laws 
 width-error    error against width: the corridor between proved bound and achieved error, (M11) where it holds, and
                omega eps^{-1/omega} of the source as a curve of eps against m
 width-rate     slowest rate of the networks against their error
+width-stability  error left when trained rates are off by up to beta (verify/stability_figure.py)
 width-least    least width against the memory L of a swept lag, or against a swept omega, from both sides
 
 Drawn as log10 on linear axes with decades as labels. Cells differ in shade, marker and label.
@@ -30,6 +31,7 @@ from theory.width_laws import bump_width, least_width, singular_value
 from verify.figures import BLACK, BLUE, GREY, ORANGE
 from verify.finding import LAG_PATH, log10
 from verify.picture import Picture, decade_ticks, style
+from verify.stability_figure import stability_picture
 from verify.sweep import label
 from verify.widths import CellWidths, StudyWidths
 
@@ -44,7 +46,7 @@ def width_pictures(found: StudyWidths) -> list[Picture]:
     cells = [cell for cell in found.cells if cell.hankel is not None]
     if not cells:
         return []
-    pictures = [_hankel(cells), _errors(cells), _rates(cells), _least(found, cells)]
+    pictures = [_hankel(cells), _errors(cells), _rates(cells), _least(found, cells), stability_picture(cells)]
     return [each for each in pictures if each is not None]
 
 

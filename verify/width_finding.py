@@ -2,9 +2,12 @@
 
 from decimal import ROUND_CEILING
 
+from theory.parametrisation import IDENTITY, Exp
 from verify.finding import shown
 from verify.sweep import label
 from verify.widths import CellWidths, StudyWidths
+
+INFINITE = "infinite"
 
 
 def title(found: StudyWidths) -> str:
@@ -24,6 +27,7 @@ def sentences(found: StudyWidths) -> list[str]:
         said.append(f"{_named(cell)}{best.width} hidden units reach {shown(best.upper, 3, ROUND_CEILING)}.")
     if known(found):
         said.append("Fewer are impossible and as many are enough, both proved; what is between is open.")
+    said += _stability(found)
     failed = [label(cell.parameters) for cell in found.cells if cell.error]
     return said + ([f"Not known: {', '.join(failed)}."] if failed else [])
 
@@ -31,6 +35,21 @@ def sentences(found: StudyWidths) -> list[str]:
 def known(found: StudyWidths) -> list[CellWidths]:
     """The cells that have not failed."""
     return [cell for cell in found.cells if cell.error is None]
+
+
+def _stability(found: StudyWidths) -> list[str]:
+    """What is left of ever wider networks at the least beta asked, for plain rates and for exp."""
+    said = []
+    for form, how in ((IDENTITY, "the rates w themselves"), (Exp(), "ln w")):
+        limits = [
+            f"{_named(cell)}{INFINITE if (left := curve.errors[0].upper) == 'inf' else shown(left, 3)}"
+            for cell in known(found) for curve in cell.stability
+            if curve.parametrisation == form and curve.width is None and curve.errors
+        ]  # fmt: skip
+        if limits:
+            beta, _ = found.question.betas[0]
+            said.append(f"Wide networks, {how} off by up to {beta}, tend to the error: {'; '.join(limits)}.")
+    return said
 
 
 def _named(cell: CellWidths) -> str:

@@ -3,6 +3,7 @@
     [width]
     widths = [1, 2, 4, 8]        hidden units m; the errors of networks of these widths, from both sides
     eps = ["1e-1", "1e-2"]       may be left out: L1 errors whose least width is wanted, in output / input
+    betas = ["1e-2", "1e-1"]     may be left out: how far trained rates may be off, for stable approximation
 
 A study with [width] needs no [start] and no [escape]. Its cells are the different targets of the sweep: what is swept
 beside the target concerns the escape only.
@@ -19,7 +20,7 @@ from theory.hankel import memory
 from theory.problem import Target
 from verify.entries import StudyError, Table, bad, count, entries, positive_number
 
-KEYS = ("widths", "eps")
+KEYS = ("widths", "eps", "betas")
 DIGITS = 12  # of singular values, where the study does not say; float64 serves
 FEWEST_DIGITS = 2
 
@@ -34,13 +35,15 @@ class WidthCell:
 
 @dataclass(frozen=True)
 class WidthQuestion:
-    """The section [width]. widths: in increasing order. eps: as written, with the exact number.
+    """The section [width]. widths: in increasing order. eps: as written, with the exact number;
+    so are betas, in increasing order.
 
     digits: of the singular values, at most. asked: whether the study asks for so many itself.
     """
 
     widths: tuple[int, ...]
     eps: tuple[tuple[str, sp.Expr], ...]
+    betas: tuple[tuple[str, sp.Expr], ...]
     cells: tuple[WidthCell, ...]
     digits: int
     asked: bool
@@ -55,16 +58,23 @@ def question(
     """
     listed = entries(table, "width", "widths", "write for example widths = [1, 2, 4]")
     widths = {count(each, f"width.widths.{i}", 1, WIDEST, "it counts hidden units") for i, each in enumerate(listed)}
-    way_out = 'write for example eps = ["1e-2"], or leave it out'
-    written = entries(table, "width", "eps", way_out) if "eps" in table else []
     why = "for an approximation; only a sum of m exponentials itself has the error 0"
-    eps = tuple((str(each), positive_number(each, f"width.eps.{i}", why)) for i, each in enumerate(written))
+    eps = _numbers(table, "eps", "1e-2", why)
+    betas = _numbers(table, "betas", "1e-2", "for anything to be perturbed")
     found: dict[tuple[tuple[str, str], ...], WidthCell] = {}
     for parameters, target, horizon in cells:
         of_target = {path: value for path, value in parameters.items() if path.startswith("target.")}
         found.setdefault(tuple(of_target.items()), WidthCell(of_target, _checked(target, horizon)))
     wanted = DIGITS if digits is None else min(max(digits, FEWEST_DIGITS), MOST_DIGITS)
-    return WidthQuestion(tuple(sorted(widths)), eps, tuple(found.values()), wanted, digits is not None)
+    betas = tuple(sorted(betas, key=lambda each: each[1]))
+    return WidthQuestion(tuple(sorted(widths)), eps, betas, tuple(found.values()), wanted, digits is not None)
+
+
+def _numbers(table: Table, key: str, example: str, why: str) -> tuple[tuple[str, sp.Expr], ...]:
+    """A list of numbers > 0 that may be left out: each as written, and exact."""
+    way_out = f'write for example {key} = ["{example}"], or leave it out'
+    written = entries(table, "width", key, way_out) if key in table else []
+    return tuple((str(each), positive_number(each, f"width.{key}.{i}", why)) for i, each in enumerate(written))
 
 
 def hankel_digits(value: object, path: str) -> int:

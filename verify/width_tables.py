@@ -1,4 +1,4 @@
-"""The tables of `memcurse width`: a line a width, then a line an accuracy."""
+"""The tables of `memcurse width`: a line a width, then a line an accuracy, then a line a curve of stability."""
 
 from verify import terminal
 from verify.sweep import label
@@ -9,6 +9,7 @@ def print_widths(found: StudyWidths) -> None:
     """Errors of widths and least widths. Lower bounds are rounded down; upper ones are printed as they are."""
     errors: list[tuple[object, ...]] = []
     least: list[tuple[object, ...]] = []
+    stability: list[tuple[object, ...]] = []
     for cell in found.cells:
         name = label(cell.parameters)
         if cell.hankel is None:
@@ -21,6 +22,9 @@ def print_widths(found: StudyWidths) -> None:
             slowest = one.achieved.slowest_rate if one.achieved else None
             upper = "not found" if one.upper is None else one.upper
             least.append((name, eps, one.lower, upper, slowest))
+        for curve in cell.stability:
+            above = [each.upper for each in curve.errors] if curve.errors else [None] * len(found.question.betas)
+            stability.append((name, curve.parametrisation.name, "inf" if curve.width is None else curve.width, *above))
     proved = "error at least", "error achieved"
     columns: tuple[str, ...] = ("cell", "m", "sigma_(m+1)", *proved, "slowest rate", "network")
     terminal.table(f"Study {found.study.name}: L1 errors of m hidden units, proved", columns, errors)
@@ -28,3 +32,8 @@ def print_widths(found: StudyWidths) -> None:
         columns = ("cell", "eps", "m at least", "m achieved", "its slowest rate")
         print()
         terminal.table("Least width for an L1 error of eps, proved", columns, least)
+    if stability:
+        columns = ("cell", "phi", "m", *(f"beta = {text}" for text, _ in found.question.betas))
+        print()
+        title = "L1 error at most, with each v moved by beta, w = phi(v): proved, for m = inf estimated"
+        terminal.table(title, columns, stability)

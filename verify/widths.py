@@ -11,6 +11,7 @@ from typing import Any
 
 from numerics.hankel import SingularValues, singular_values
 from numerics.hankel_bounds import MOST_DIGITS as MOST_DIGITS
+from numerics.stability_curves import StabilityCurve, stability_curves
 from numerics.width import LeastWidth, WidthError, least_width, width_errors
 from theory.problem import Target
 from verify.cell import TURN
@@ -25,6 +26,7 @@ class CellWidths:
     """What is known of one target, or the error that came instead.
 
     hankel: sigma_1 .. sigma_{M+1}, M the largest width asked. least: in the order of the study's eps.
+    stability: E_m(beta) for the study's betas, if it has any.
     """
 
     parameters: dict[str, str]
@@ -32,6 +34,7 @@ class CellWidths:
     hankel: SingularValues | None = None
     widths: tuple[WidthError, ...] = ()
     least: tuple[LeastWidth, ...] = ()
+    stability: tuple[StabilityCurve, ...] = ()
     error: str | None = None
 
 
@@ -58,7 +61,10 @@ class StudyWidths:
         return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON. least_width: an object for one eps, else a list; `reason` explains a null."""
+        """Ready for JSON. least_width: an object for one eps, else a list; `reason` explains a null.
+
+        stability: a list of curves, where the study has betas.
+        """
         cells = [self._cell(cell) for cell in self.cells]
         return {"cells": cells, "provenance": provenance(self.study.name, self.study.source, self.digits)}
 
@@ -74,7 +80,14 @@ class StudyWidths:
             return found | {"least_width": None, "error": cell.error}
         eps = [text for text, _ in self.question.eps]
         least = [each.as_dict() | {"eps": text} for text, each in zip(eps, cell.least, strict=True)]
-        return found | {"least_width": least[0] if len(least) == 1 else least}
+        found["least_width"] = least[0] if len(least) == 1 else least
+        return found | ({"stability": [self._curve(each) for each in cell.stability]} if self.question.betas else {})
+
+    def _curve(self, curve: StabilityCurve) -> dict[str, Any]:
+        """With every beta as the study writes it."""
+        found = curve.as_dict()
+        texts = [text for text, _ in self.question.betas]
+        return found | {"errors": [each | {"beta": text} for text, each in zip(texts, found["errors"], strict=False)]}
 
 
 def measure(
@@ -119,6 +132,9 @@ def _measured(question: WidthQuestion, digits: int, cell: WidthCell) -> CellWidt
             widths = width_errors(cell.target, question.widths)  # refuses a width before any work
             hankel = singular_values(cell.target, question.widths[-1] + 1, digits=digits)
             least = tuple(least_width(cell.target, eps) for _, eps in question.eps)
+            networks = [(each.width, each.network) for each in widths]
+            betas = [beta for _, beta in question.betas]
+            stability = stability_curves(cell.target, networks, betas) if betas else ()
     except Exception as error:
         return CellWidths(cell.parameters, cell.target, error=f"{type(error).__name__}: {error}")
-    return CellWidths(cell.parameters, cell.target, hankel, widths, least)
+    return CellWidths(cell.parameters, cell.target, hankel, widths, least, stability)

@@ -59,6 +59,25 @@ def test_a_resonance_is_found(kernel):
     assert errors.l2.guarantee == "estimated" and errors.l1.guarantee == "enclosed"
 
 
+def test_the_norm_of_an_error_that_cancels_is_enclosed_to_all_its_digits():
+    """e = e^-t (cosh(h t) - 1) ~ h^2 t^2 e^-t / 2, J = 3 h^4 / 16 beside terms of 1: 40 digits hold but three of it."""
+    h = sp.Rational(5, 10**10)
+    network = LinearRNN([("1/2", 1 - h), ("1/2", 1 + h)])
+    l2 = approximation_errors(Target([Exponential()]), network).l2
+    assert (l2.value, l2.guarantee) == ("1.0825318e-19", "enclosed")  # h^2 sqrt(3)/4
+
+
+def test_a_power_law_that_comes_late_is_transformed_with_its_lag():
+    """A scan of the definition; without its lag the largest value is 1/2, that at s = 0."""
+    target, network = Target([PowerLaw("1", "2", lag="2")]), LinearRNN([("1", "1")])
+    times = np.linspace(0, 400, 400_001)
+    error = np.exp(-times) - np.where(times >= 2, (np.maximum(times, 2) - 1) ** -3.0, 0)
+    error[times == 2] += 0.5  # half the jump, for the trapezoidal rule
+    scan = [abs(np.trapezoid(error * np.exp(-1j * s * times), times)) for s in np.linspace(0.5, 1.5, 101)]
+    found = float(approximation_errors(target, network).h_infinity.value)
+    assert found == pytest.approx(max(scan), rel=1e-4) and found > 0.8
+
+
 def test_words_and_numbers_as_a_dictionary():
     errors = approximation_errors(Target([Exponential()]), LinearRNN([("1", "2")])).as_dict()
     assert errors["l2"] == {"value": "0.28867513", "guarantee": "enclosed"}  # 1/2 - 2/3 + 1/4 = 1/12

@@ -1,5 +1,6 @@
 """Balanced truncation and the H2-optimal network against high precision, equations (M7), and random search."""
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -9,13 +10,13 @@ import sympy as sp
 from scipy.optimize import minimize
 
 from numerics.arithmetic import Arb
-from numerics.balanced import balanced_truncation
-from numerics.h2_optimal import h2_optimal
+from numerics.balanced import balanced_truncation, truncation
+from numerics.h2_optimal import _stationary, h2_optimal, loss_left
 from numerics.hankel_bounds import enclosed_singular_values
 from numerics.landscape import Landscape
 from oracles import laplace_by_quadrature, raw_terms
 from theory.kernels import Exponential, Gaussian, PowerLaw
-from theory.mixtures import NoMixture
+from theory.mixtures import NoMixture, completely_monotone
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from tolerances import agree, working
@@ -106,6 +107,43 @@ def test_no_random_start_beats_the_h2_optimal_network():
     assert min(tried) >= ours - 1e-9 and min(tried) == pytest.approx(ours, abs=1e-7)
     balanced = balanced_truncation(target, width)
     assert gain(np.array([*map(float, balanced.amplitudes), *np.log([float(w) for w in balanced.rates])])) > ours + 1e-6
+
+
+def few_a_decade(omega):
+    """The power law as 100 exponentials, two for each factor of e: (B1) of benchmarks/reduction.py, as floats."""
+    om = float(Fraction(omega))
+    rates = 50 * np.exp(-0.5 * np.arange(100))
+    return rates, 0.5 * rates ** (1 + om) * np.exp(-rates) / math.gamma(1 + om)
+
+
+def loss_in_many_digits(rates, weights, found):
+    """J (M4) of floats, where the sum over all pairs loses twenty digits of sixty."""
+    ctx = working(60)
+    units = [*zip(rates, -weights, strict=True), *((w, a) for a, w in zip(*found, strict=True))]
+    numbers = [(ctx.mpf(float(w)), ctx.mpf(float(a))) for w, a in units]
+    return ctx.fsum(a * b / (w + v) for w, a in numbers for v, b in numbers)
+
+
+@pytest.mark.parametrize(("omega", "width", "better", "rel"), [("1/2", 24, 1, 1e-6), ("1", 40, 0, 2e-2)])
+def test_the_better_of_two_minima_is_taken(omega, width, better, rel):
+    """Each search ends in the worse minimum of one of these sums: with max for min, or one of them alone, a test fails.
+
+    An L2 error of 7e-15 (omega = 1) is known to a percent, for amplitudes in float64.
+    """
+    rates, weights = few_a_decade(omega)
+    target = Target([Exponential(repr(float(p)), repr(float(w))) for p, w in zip(weights, rates, strict=True)])
+    network = h2_optimal(target, width)
+    _, _, start = truncation(completely_monotone(target), width)
+    ends = [_stationary(rates, weights, np.log(each)) for each in (start, np.sqrt(start * start[-1]))]
+    found = [loss_in_many_digits(rates, weights, each) for each in ends]
+    ours = loss_in_many_digits(rates, weights, (network.amplitudes, network.rates))
+    assert found[better] < 0.97 * found[1 - better] and float(ours / found[better]) == pytest.approx(1, rel=rel)
+    for (_, chosen), loss in zip(ends, found, strict=True):
+        assert loss_left(rates, weights, chosen) == pytest.approx(float(loss), rel=rel)  # (IK2)
+    a, w = (np.array([float(each) for each in values]) for values in (network.amplitudes, network.rates))
+    for power in (1, 2):  # (M7): Rhat and Rhat' meet those of the sum at every rate
+        wanted = (weights / np.add.outer(w, rates) ** power).sum(axis=1)
+        assert (a / np.add.outer(w, w) ** power).sum(axis=1) == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize("method", [balanced_truncation, h2_optimal])

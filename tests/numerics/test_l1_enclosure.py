@@ -229,6 +229,12 @@ def test_a_far_end_is_that_of_the_ball():
     assert below <= 1.5 and above >= 2.5
 
 
+def test_an_irrational_rate_is_a_number_like_any_other():
+    found = l1_error(Target([Exponential()]), LinearRNN([("1", sp.sqrt(2))]), digits=20)
+    assert sp.Rational(found.lower) <= 1 - 1 / sp.sqrt(2) <= sp.Rational(found.upper)
+    assert float(found.upper) - float(found.lower) < 1e-15 and found.guarantee == "enclosed"
+
+
 def test_the_target_itself_has_no_error():
     network = LinearRNN([("1", "1"), ("1/3", "2")])
     target = Target([Exponential("1/3", "2"), Exponential("2/3", "1"), Exponential("1/3", "1")])

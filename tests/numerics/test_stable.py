@@ -53,6 +53,12 @@ def test_one_unit_has_a_closed_form():
     assert float(relative.upper) == pytest.approx(2 * math.expm1(0.25), rel=1e-5) == float(relative.lower)
 
 
+def test_irrational_rates_are_numbers_like_any_other():
+    target, network = Target([Exponential("1", sp.sqrt(2))]), LinearRNN([("1", sp.sqrt(2))])
+    found = perturbed_error(target, network, "1/4")
+    assert float(found.lower) == pytest.approx(1 / (2**0.5 - 0.25) - 0.5**0.5, rel=1e-5) == float(found.upper)
+
+
 def test_a_rate_that_may_reach_zero_loses_everything():
     network = l1_refined(POWER, 3)
     found = perturbed_error(POWER, network, network.rates[0])

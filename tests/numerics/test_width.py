@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from numerics.hankel_bounds import enclosed_singular_values
 from numerics.l1_enclosure import l1_error
+from numerics.l1_refined import l1_refined
 from numerics.width import LeastWidth, least_width, width_errors
 from strategies import RATES
 from theory.kernels import Box, Erlang, Exponential, Expression, Gaussian, PowerLaw
@@ -153,6 +154,27 @@ def test_a_singular_value_that_may_be_eps_proves_nothing():
     found = least_width(target, second)
     assert found.lower == 1  # sigma_2 >= eps, perhaps equal: one unit is not excluded
     assert found.achieved.lower == enclosed_singular_values(target, 8, digits=4)[found.upper].lower  # sigma_{m+1}
+
+
+def test_balanced_truncation_stands_in_where_newton_fails():
+    """Three atoms a million times apart in time: the L1-optimal network of two units is not found, a good one is."""
+    target = Target([Exponential("1", "1"), Exponential("1e-12", "1e-6"), Exponential("1", "1e6")])
+    with pytest.raises(ArithmeticError, match="does not at width 2"):
+        l1_refined(target, 2)
+    one, two = width_errors(target, [1, 2])
+    assert (one.method, two.method) == ("L1-optimal", "balanced truncation") and float(two.upper) < float(one.upper)
+    found = least_width(target, "1.6e-6")
+    assert (found.lower, found.upper, found.achieved.method) == (1, 2, "balanced truncation")
+    error = l1_error(target, found.achieved.network)
+    assert float(error.upper) <= 1.6e-6 and error.guarantee == "enclosed"
+
+
+def test_amplitudes_beyond_float64():
+    for amplitude in ("1e-400", "1e400"):
+        with pytest.raises(ValueError, match="amplitudes must be within the range of float64"):
+            width_errors(Target([PowerLaw(amplitude)]), [1])
+    beside = width_errors(Target([PowerLaw("1e-400"), PowerLaw(omega="2")]), [2])
+    assert beside[0].upper == width_errors(Target([PowerLaw(omega="2")]), [2])[0].upper
 
 
 def test_a_search_may_end_without_a_network():

@@ -172,7 +172,7 @@ def test_outcomes_short_of_the_drop_exit_with_0(tmp_path, capsys):
 
 SHIPPED = [
     "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
-    "spares", "stages", "two-memories", "width", "width-bump",
+    "spares", "stable", "stages", "two-memories", "width", "width-bump",
 ]
 
 

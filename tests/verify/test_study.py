@@ -93,7 +93,7 @@ def test_numbers_are_taken_exactly(tmp_path_factory, number, decimals):
 def test_shipped_studies_load_and_describe_themselves():
     new = [
         "airy", "box", "coincided", "dense", "faster-spare", "finite-horizon", "pair", "power-law", "reach",
-        "spares", "stages", "two-memories", "width", "width-bump",
+        "spares", "stable", "stages", "two-memories", "width", "width-bump",
     ]
     assert list(shipped()) == ["default", *new]
     for name, description in shipped().items():

@@ -1,6 +1,7 @@
 """`memcurse width` and what it is about: studies with [width], the JSON, the table, cells that fail, bad input."""
 
 import json
+import math
 
 import pytest
 
@@ -85,6 +86,27 @@ def test_the_whole_norm_takes_no_unit_at_all(written, capsys):
     assert least == {"eps": "1.6", "lower": 0, "upper": 0}  # int e^-t + e^-2t = 1.5
 
 
+STABLE = FINITE.replace('eps = ["1e-2"]', 'betas = ["1", "1e-2"]').replace('"2", "1/2"', '"2"')
+
+
+def test_stability_curves_are_in_the_json_and_the_table(written, capsys):
+    """The network of two units is the target e^-t + e^-2t itself, so that its curve is the limit, in closed form."""
+    assert main(["width", written(STABLE), "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    curves = {(each["parametrisation"], each["m"]): each["errors"] for each in cell["stability"]}
+    assert list(curves)[:4] == [("identity", 1), ("identity", 2), ("identity", "inf"), ("exp", 1)] and len(curves) == 12
+    assert [each["beta"] for each in curves["exp", "inf"]] == ["1e-2", "1"]  # rising
+    moved = 1 / 0.99 + 1 / 1.99 - 1.5
+    for m, word in ((2, "enclosed"), ("inf", "estimated")):
+        small, large = curves["identity", m]
+        assert float(small["lower"]) == pytest.approx(moved, rel=1e-3) == float(small["upper"])
+        assert small["guarantee"] == word and (large["upper"], large["guarantee"]) == ("inf", "exact")
+        assert float(curves["exp", m][1]["upper"]) == pytest.approx(1.5 * (math.e - 1), rel=1e-3)
+    assert main(["width", written(STABLE)]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines()]
+    assert ["rate", "=", "2", "identity", "inf", "0.01261", "inf"] in rows
+
+
 def test_a_table_for_people(written, capsys):
     assert main(["width", written(FINITE)]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
@@ -137,6 +159,8 @@ def test_a_study_may_ask_for_both(written):
     ('"1e-2"', '"0"', "width.eps.0: must be > 0"),
     ('"1e-2"', '"-1"', "width.eps.0: must be > 0"),
     ('"1e-2"', "0.01", "width.eps.0: must be exact, not a float"),
+    ('eps = ["1e-2"]', 'betas = ["0"]', "width.betas.0: must be > 0 for anything to be perturbed"),
+    ('eps = ["1e-2"]', "betas = []", "width.betas: must be a list of at least one entry"),
     ("[width]", 'horizon = "9"\n[width]', "target.horizon: must be 'inf' for [width], got '9'"),
     ('{kind = "exponential"}', '{kind = "exponential", input = 2}', "target: the target must have one input"),
     ('{kind = "exponential"}', '{kind = "power-law", omega = "-1/2"}', "omega: must be > 0"),

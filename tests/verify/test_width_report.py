@@ -27,6 +27,7 @@ terms = [{kind = "power-law", omega = "1"}]
 [width]
 widths = [1, 2, 3]
 eps = ["1/5"]
+betas = ["1e-3", "1e-1"]
 [sweep]
 "target.terms.0.omega" = ["1", "2"]
 """
@@ -54,6 +55,9 @@ def test_a_report_about_width_only_is_the_width_part(found, rows):
     ElementTree.fromstring(page)  # well-formed
     assert "How many hidden units a target needs" in page and "Escape times" not in page and "8 of 8 passed" in page
     assert "For an L1 error of 1/5 a network needs so many hidden units: omega = 1: 1 to 2; omega = 2: 1." in page
+    assert "Wide networks, the rates w themselves off by up to 1e-3, tend to the error: omega = 1: infinite;" in page
+    assert "ln w off by up to 1e-3, tend to the error: omega = 1: 0.00100; omega = 2: 0.000500." in page
+    assert "exponentially many neurons” means: it is false" in page and "no curve" not in page
     assert "Inverse theorem (proved)" in page and "<mo>lim</mo>" in page and "(N1)" in page
     assert "(M18)" in page and "(D5)" in page and "If ρ = (1+t)^-(1+ω), ω &gt; 0:" in page
 
@@ -63,7 +67,8 @@ def test_the_command_writes_page_figures_and_numbers(path, tmp_path, capsys):
     assert main(["report", str(path), "--out", str(tmp_path / "out"), "--json"]) == 0
     out = tmp_path / "out"
     names = sorted(each.name for each in (out / "figures").glob("*.svg"))
-    assert names == ["width-error.svg", "width-hankel.svg", "width-least.svg", "width-rate.svg"]
+    assert names == ["width-error.svg", "width-hankel.svg", "width-least.svg", "width-rate.svg",
+                     "width-stability.svg"]
     ElementTree.parse(out / "index.html")  # well-formed
     document = json.loads((out / "results.json").read_text("utf-8"))
     assert len(document["cells"]) == 2 and len(document["checks"]) == 8 and document["simulations"] == []
@@ -84,6 +89,20 @@ def test_figures_draw_what_the_tables_say(found):
     assert [row["achieved"] for row in tables["width-least"]] == ["1", "2"]  # by rising memory 1/omega
     errors = [float(row["error"]) for row in tables["width-rate"][:3]]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_the_curves_of_stability_are_what_the_table_says(found):
+    (picture,) = (each for each in width_pictures(found) if each.name == "width-stability")
+    assert len(picture.figure.axes) == 8  # two cells, four parametrisations
+    rows = list(csv.DictReader(picture.csv().splitlines()))
+    assert len(rows) == 2 * 4 * 4 * 2  # cells, parametrisations, three widths and the limit, betas
+    exp = next(each for each in found.cells[0].stability if each.parametrisation.name == "exp" and each.width == 2)
+    (drawn,) = (line for line in picture.figure.axes[1].lines if line.get_label() == "m = 2")
+    assert 10 ** drawn.get_ydata()[1] == pytest.approx(float(exp.errors[1].upper))
+    assert list(drawn.get_xdata()) == pytest.approx([-3, -1])
+    lost = [line for line in picture.figure.axes[0].lines if line.get_marker() == "^"]
+    assert list(lost[-1].get_xdata()) == pytest.approx([-3, -1])  # of the limit, for plain rates
+    assert [row["guarantee"] for row in rows if row["m"] == "inf"][:4] == ["exact", "exact", "estimated", "estimated"]
 
 
 def test_the_finding_says_what_failed(found):
