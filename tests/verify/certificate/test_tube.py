@@ -14,12 +14,13 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import chebyshev, tube
 from verify.certificate.proved import NotProved
-from verify.certificate.tube import PIECES, Tube, Tubes, _gronwall
+from verify.certificate.tube import PIECES, Tube, Tubes, _gronwall, norm
 
 BUMP = Exponential("1", "0.5", lag="3")  # its transform is elementary: complex displacements in float64 as well
 PROBLEM = Problem(Target([Exponential(), BUMP]), LinearRNN([("1", "1"), ("0", "0.7")]), "0.05")
 FAINT = Problem(Target([Exponential("0.001", "0.5", lag="3")]), LinearRNN([("0", "0.5")]), "1e-9")
 P, SLOPE = np.array([0.125, 0.25, -0.0625, 0.125]), np.array([0.125, -0.0625, 0.125, 0.1875])
+TURNS = np.exp(1j * np.linspace(0, 2 * np.pi, 61))  # of a Bernstein ellipse
 GRID = np.linspace(-1, 1, 161)
 RNG = np.random.default_rng(5)
 UNITS = [*np.eye(4), *-np.eye(4), *(v / np.linalg.norm(v) for v in RNG.normal(size=(40, 4)))]
@@ -57,8 +58,7 @@ def steepest(floats, y):
 def test_the_defect_is_that_of_the_piece_and_what_its_points_miss_is_added(tubes, floats, error):
     coefficients, h = piece(SLOPE), flint.arb(0.5)
     rho, size, beyond = tubes._ellipse(coefficients, h, flint.arb(error))
-    turns = np.exp(1j * np.linspace(0, 2 * np.pi, 61))
-    edge = (float(rho) * turns + 1 / (float(rho) * turns)) / 2
+    edge = (float(rho) * TURNS + 1 / (float(rho) * TURNS)) / 2
     largest = max(np.linalg.norm(floats.gradient(P + SLOPE * z)) for z in edge)
     assert beyond >= chebyshev.remainder(flint.arb(largest), rho, size)  # |f| on the ellipse itself
     missed = max(np.linalg.norm(2 * SLOPE / 0.5 + floats.gradient(P + SLOPE * x)) for x in GRID)
@@ -71,9 +71,13 @@ def test_the_defect_is_that_of_the_piece_and_what_its_points_miss_is_added(tubes
 def test_no_part_holds_a_larger_eigenvalue_than_its_bound(tubes, floats, monkeypatch, resolved):
     monkeypatch.setattr(tube, "RESOLVED", resolved)
     mus, _, _ = tubes._logarithmic_norms(piece(SLOPE), flint.arb(2))
+    slow = abs(np.linalg.eigh(-hessian(floats, P))[1][:, -1])
+    edge = (2 * TURNS + 1 / (2 * TURNS)) / 2
+    sizes = np.max([abs(hessian(floats, P + SLOPE * z)) for z in edge], axis=0)
+    missed = 0.9 * float(chebyshev.remainder(flint.arb(slow @ sizes @ slow), flint.arb(2), 4)) if resolved == 0 else 0
     for k, mu in enumerate(mus):
         found = max(steepest(floats, P + SLOPE * x) for x in (np.linspace(0, 2, 9) + 2 * k) / PIECES - 1)
-        assert found - 1e-12 <= float(mu) and (resolved == 0 or float(mu) < found + 0.15)
+        assert found + missed - 1e-12 <= float(mu) and (resolved == 0 or float(mu) < found + 0.15)
 
 
 @pytest.mark.parametrize("moved", [0.0, 0.125])
@@ -89,12 +93,12 @@ def test_the_hessian_is_bounded_as_far_as_schwarz_lemma_reads_it(moved):
 
 def test_the_growth_in_the_tube_is_that_of_its_worst_point(tubes, floats):
     """At rest, lambda_max on the piece is one number; (V2) adds what |v| <= r may."""
-    error, h = 1e-4, flint.arb(1) / 2**13
+    error, h = 1e-4, flint.arb(1) / 2**16
     found = tubes.around(piece(0 * SLOPE), h, flint.arb(error))
     mu, (_, near, M) = found.growth / float(h), tubes._logarithmic_norms(piece(0 * SLOPE), flint.arb(2))
     worst = max(steepest(floats, P + float(max(found.errors)) * v) for v in UNITS)
     assert steepest(floats, P) < worst <= mu
-    assert mu - steepest(floats, P) >= 2 * float(M / near) * float(max(found.errors))
+    assert mu - steepest(floats, P) >= 2 * float(M / near) * tube.WIDEST * error
 
 
 @pytest.mark.parametrize(("tangent", "error", "h"), [(0, 1e-3, 2**-9), (1, 1e-3, 2**-3), (0, 1e-30, 2**-9)])
@@ -115,6 +119,12 @@ def test_a_tube_as_wide_as_the_slowest_rate_is_refused(tubes):
     sinking = piece(np.array([0, 0, 0, 0.875]))  # the slower rate from -0.05 to 1.7
     with pytest.raises(NotProved, match="shorten the pieces"):
         tubes.around(sinking, flint.arb(0.125), flint.arb(0))
+
+
+def test_a_norm_is_rounded_up():
+    rounded = norm(_objects(map(flint.arb, (1, 1))))
+    with Arb(90).working():
+        assert rounded**2 > 2
 
 
 def test_a_growth_that_no_width_holds_is_refused():
