@@ -14,12 +14,13 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import chebyshev, tube
 from verify.certificate.proved import NotProved
-from verify.certificate.tube import PIECES, Tube, Tubes, _gronwall, norm
+from verify.certificate.tube import Tube, Tubes, _gronwall, norm
 
 BUMP = Exponential("1", "0.5", lag="3")  # its transform is elementary: complex displacements in float64 as well
 PROBLEM = Problem(Target([Exponential(), BUMP]), LinearRNN([("1", "1"), ("0", "0.7")]), "0.05")
 FAINT = Problem(Target([Exponential("0.001", "0.5", lag="3")]), LinearRNN([("0", "0.5")]), "1e-9")
 P, SLOPE = np.array([0.125, 0.25, -0.0625, 0.125]), np.array([0.125, -0.0625, 0.125, 0.1875])
+PIECES = 8  # parts of a piece at least
 TURNS = np.exp(1j * np.linspace(0, 2 * np.pi, 61))  # of a Bernstein ellipse
 GRID = np.linspace(-1, 1, 161)
 RNG = np.random.default_rng(5)
@@ -70,13 +71,13 @@ def test_the_defect_is_that_of_the_piece_and_what_its_points_miss_is_added(tubes
 @pytest.mark.parametrize("resolved", [12.0, 0.0])  # at 4 points, what lies between them is in the remainder
 def test_no_part_holds_a_larger_eigenvalue_than_its_bound(tubes, floats, monkeypatch, resolved):
     monkeypatch.setattr(tube, "RESOLVED", resolved)
-    mus, _, _ = tubes._logarithmic_norms(piece(SLOPE), flint.arb(2))
+    mus, _, _ = tubes._logarithmic_norms(piece(SLOPE), flint.arb(0.5), flint.arb(2))
     slow = abs(np.linalg.eigh(-hessian(floats, P))[1][:, -1])
     edge = (2 * TURNS + 1 / (2 * TURNS)) / 2
     sizes = np.max([abs(hessian(floats, P + SLOPE * z)) for z in edge], axis=0)
     missed = 0.9 * float(chebyshev.remainder(flint.arb(slow @ sizes @ slow), flint.arb(2), 4)) if resolved == 0 else 0
     for k, mu in enumerate(mus):
-        found = max(steepest(floats, P + SLOPE * x) for x in (np.linspace(0, 2, 9) + 2 * k) / PIECES - 1)
+        found = max(steepest(floats, P + SLOPE * x) for x in (np.linspace(0, 2, 9) + 2 * k) / len(mus) - 1)
         assert found + missed - 1e-12 <= float(mu) and (resolved == 0 or float(mu) < found + 0.15)
 
 
@@ -85,7 +86,7 @@ def test_the_hessian_is_bounded_as_far_as_schwarz_lemma_reads_it(moved):
     """One unit that is nearly off: 1/w stands alone in its Hessian."""
     tubes, floats = Tubes(FAINT, 30), Landscape(FAINT, Float64())
     coefficients = np.stack([_objects([flint.arb(0)] * 2), _objects(map(flint.arb, (0.0, moved)))])
-    _, near, M = tubes._logarithmic_norms(coefficients, flint.arb(1.5))
+    _, near, M = tubes._logarithmic_norms(coefficients, flint.arb(0.5), flint.arb(1.5))
     slower = floats.gradient_and_hessian(np.array([0.0, -moved - float(near)]))[1]
     assert float(near) <= 0.15 * (0.5 - moved)
     assert np.linalg.norm(slower, 2) <= float(M) < 4 * np.linalg.norm(slower, 2)
@@ -95,7 +96,7 @@ def test_the_growth_in_the_tube_is_that_of_its_worst_point(tubes, floats):
     """At rest, lambda_max on the piece is one number; (V2) adds what |v| <= r may."""
     error, h = 1e-4, flint.arb(1) / 2**16
     found = tubes.around(piece(0 * SLOPE), h, flint.arb(error))
-    mu, (_, near, M) = found.growth / float(h), tubes._logarithmic_norms(piece(0 * SLOPE), flint.arb(2))
+    mu, (_, near, M) = found.growth / float(h), tubes._logarithmic_norms(piece(0 * SLOPE), h, flint.arb(2))
     worst = max(steepest(floats, P + float(max(found.errors)) * v) for v in UNITS)
     assert steepest(floats, P) < worst <= mu
     assert mu - steepest(floats, P) >= 2 * float(M / near) * tube.WIDEST * error
@@ -105,7 +106,7 @@ def test_the_growth_in_the_tube_is_that_of_its_worst_point(tubes, floats):
 def test_the_flow_stays_within_the_errors_of_its_tube(tubes, floats, tangent, error, h):
     slope = -tangent * floats.gradient(P) * h / 2
     bounds = tubes.around(piece(slope), flint.arb(h), flint.arb(error)).errors.astype(float)
-    x = np.linspace(-1, 1, PIECES + 1)
+    x = np.linspace(-1, 1, len(bounds))
     for v in UNITS:
         begin = P - slope + error * v
         path = solve_ivp(lambda t, y: -floats.gradient(y), (0, h), begin, "DOP853", h * (1 + x) / 2, rtol=1e-11)
