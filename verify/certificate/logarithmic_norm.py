@@ -118,9 +118,10 @@ def largest_row(rows: Sequence[Sequence[flint.arb]]) -> flint.arb:
 def largest_eigenvalue(B: Sequence[Sequence[flint.arb]], delta: flint.arb) -> flint.arb:
     """mu, exact, with lambda_max(H) <= mu on the span of Q for every symmetric H with Q^T H Q in B (V23). Enclosed.
 
-    B: rows of balls, of which the lower triangle is used, slow directions last. Infinite where an entry is not finite.
+    B: rows of balls, of which the lower triangle is used, slow directions last. Infinite where an entry is not finite,
+    or delta above 1/2.
     """
-    if not all(each.is_finite() for row in B for each in row):
+    if not (2 * delta <= 1 and all(each.is_finite() for row in B for each in row)):
         return flint.arb("inf")
     symmetric = [[B[max(i, j)][min(i, j)] for j in range(len(B))] for i in range(len(B))]
     start = max(row[i].upper() for i, row in enumerate(B))  # no smaller one could pass

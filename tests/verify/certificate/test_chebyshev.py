@@ -44,6 +44,18 @@ def test_a_larger_ellipse_than_the_pole_allows_would_lie():
     assert abs(at(coefficients, 1) - pole(flint.arb(1))) > chebyshev.remainder(flint.arb(1), rho, size)
 
 
+@pytest.mark.parametrize(("rho", "size"), [(1.5, 8), (7, 3)])
+def test_the_remainder_is_twice_the_sum_of_what_coefficients_may_be(rho, size):
+    """sum over k >= N of 2 |a_k|, |a_k| <= 2 M rho^-k, term by term: 1/2 or 1/rho of it would be no proof."""
+    tail = sum(2 * 2 * rho**-k for k in range(size, size + 400))
+    assert tail * (1 - 1e-12) <= float(chebyshev.remainder(flint.arb(1), flint.arb(rho), size)) <= tail * (1 + 1e-12)
+
+
+def test_a_hull_is_wider_by_the_remainder():
+    found = chebyshev.hull(_objects(map(flint.arb, (5, -2, 1))), flint.arb(0.5)).item()
+    assert found.contains(flint.arb(8.5)) and found.contains(flint.arb(1.5)) and not found.contains(flint.arb(8.75))
+
+
 def test_values_and_coefficients_are_inverse_and_nodes_define_a_polynomial():
     given_ = _objects(flint.arb(k) / 7 for k in (3, -2, 5, 1))
     again = chebyshev.coefficients(chebyshev.values(given_, 9))

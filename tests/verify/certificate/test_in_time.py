@@ -25,10 +25,12 @@ from theory.kernels import Box, Erlang, Exponential, Gaussian, PowerLaw
 from theory.parametrisation import Exp
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
+from verify.certificate import chebyshev
 from verify.certificate.dyadic import digits_of, outwards
-from verify.certificate.in_time import Recorded, prove
+from verify.certificate.in_time import Recorded, _not_yet, _passage, prove
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_time import record
+from verify.certificate.tube import Tubes
 
 REFERENCE = tomllib.loads((Path(__file__).parents[2] / "reference-values.toml").read_text(encoding="utf-8"))["escape"]
 E, ONE, SPARE = Exponential(), ("1", "1"), ("0", "0.7")
@@ -200,6 +202,60 @@ def test_data_that_do_not_carry_the_proof_are_refused(change, said):
         changed = replace(data, **change(data))
     with pytest.raises(NotProved, match=said):
         prove(pair("8"), changed)
+
+
+def test_a_flow_from_another_start_is_as_far_off_as_its_start():
+    """A trajectory without a defect, 1e-12 off from the begin on (V5)."""
+    other = problem(Gaussian(lag="8"), units=(ONE, ("1e-12", "0.7")))
+    found, own = prove(pair("8"), record(other, 20)).passages[0], prove(other, record(other, 20)).passages[0]
+    assert contains(found, REFERENCE["pair"]["8"]) and not contains(own, REFERENCE["pair"]["8"])
+
+
+def test_values_recorded_of_a_copy_are_not_read():
+    data = recorded(CASES["alike"], 12)
+    values = data.values.copy()
+    values[:, 2] = values[:, 5] = flint.arb(7)
+    assert prove(CASES["alike"], replace(data, values=values)).passages[0] == proved(CASES["alike"], 12)
+
+
+@pytest.fixture(scope="module")
+def last_tubes():
+    """Tubes of the last two pieces of a proof, the drop in the last, and its begin as a wide ball."""
+    data = recorded(pair("8"), 12)
+    with Arb(data.digits).working():
+        tubes, through = Tubes(pair("8"), data.digits), chebyshev.through(data.nodes)
+        pieces, error = [], flint.arb(0)
+        for h, values in data.pieces(data.values):
+            pieces.append(tubes.around(chebyshev.product(through, values), h, error))
+            error = pieces[-1].errors[-1]
+        return tubes, *pieces[-2:]
+
+
+def test_what_is_not_decided_is_no_end_of_a_passage(last_tubes):
+    """(V6): a point at which the ball of the loss holds the drop is neither before nor after."""
+    tubes, last, tube = last_tubes
+    with tubes.balls.working():
+        goal, begin = flint.arb(0.05), flint.arb(3, 0.5)
+        lower, upper = _passage(tubes, goal, begin, tube, last)
+        assert upper - lower > 1  # what is not known of the begin is not known of the passage
+        x = 1 - 1 / flint.arb(8)
+        assert tubes.drop(tube, x)[0] > goal and _not_yet(tubes, goal, begin, tube, last, x) is None
+        wide = replace(tube, errors=tube.errors * 0 + flint.arb(0.0625))
+        assert tubes.drop(wide, flint.arb(-1))[0].contains(goal)
+        assert _not_yet(tubes, goal, begin, wide, last, flint.arb(-1)) is None
+        with pytest.raises(NotProved, match="not resolved"):
+            _passage(tubes, goal, begin, wide, None)
+
+
+@pytest.mark.parametrize("x", [-0.5, -1.0, -1.25])
+def test_a_time_before_the_passage_is_rounded_down_in_its_own_piece_or_the_one_before(last_tubes, x):
+    tubes, last, tube = last_tubes
+    with tubes.balls.working():
+        begin = flint.arb(10) / 3
+        found = _not_yet(tubes, flint.arb(1), begin, tube, last, flint.arb(x))
+        time = begin + tube.h * (1 + flint.arb(x)) / 2
+        assert found <= time and float(found) == pytest.approx(float(time), rel=1e-9)
+        assert _not_yet(tubes, flint.arb(1), begin, tube, None, flint.arb(-1.25)) == 0
 
 
 def test_fewer_working_digits_widen_until_they_refuse():

@@ -69,6 +69,11 @@ def test_an_oblique_rotation_is_paid_for_and_a_bad_one_refused():
         assert float(largest_eigenvalue(B, obliqueness(Q))) >= sign
 
 
+def test_obliqueness_that_two_turns_add_up_is_refused_too():
+    """1 - delta < 0 would turn a positive eigenvalue into a negative bound."""
+    assert not largest_eigenvalue([[flint.arb(1)]], flint.arb(1.25)).is_finite()
+
+
 def test_copies_leave_only_the_directions_in_which_they_move_alike():
     """The eigenvalue 5 belongs to (1, -1, 0), which equal components never take."""
     H = exact([[2, -3, 1], [-3, 2, 1], [1, 1, -4]])

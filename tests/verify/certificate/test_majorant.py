@@ -9,7 +9,7 @@ from numerics.arithmetic import _objects
 from theory.kernels import Airy, Box, Erlang, Exponential, Gaussian, PowerLaw
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
-from verify.certificate.majorant import Majorant
+from verify.certificate.majorant import Majorant, polydisc
 from verify.certificate.proved import NotProved
 
 FITTED = np.array([1.0, 0.0, 1.0, 0.7])  # (a*, w*) of the units: one on its exponential, one to spare
@@ -65,6 +65,44 @@ def test_bounds_hold_over_the_polydisc_and_are_not_much_too_large(name, horizon)
         assert (bounds.astype(float) >= values * (1 - 1e-6)).all()
         size = lambda numbers: numbers.astype(float).reshape(4, -1).sum(axis=1).max()
         assert size(bounds) <= 3 * size(values)  # entries with signs that cancel apart; found 1.1 to 2.6
+
+
+def moment(f, end, n, s, beta=0):
+    """int_0^end t^n e^{-st} f(t) (1 - e^{-beta t})/beta dt, without the last factor for beta = 0."""
+    t, weights = rule(end)
+    part = (1 - np.exp(-beta * t)) / beta if beta else 1
+    return complex((t**n * np.exp(-s * t) * f(t) * part * weights).sum())
+
+
+MOMENTS = {
+    "ExponentialMoment": ((1,), lambda t: 1 + 0 * t, (4,), 4),
+    "DividedMoment": ((1, 0.5), lambda t: 1 + 0 * t, (4,), 4),
+    "PowerMoment": ((1,), lambda t: (1 + t) ** -1.5, (1.5,), 80),
+    "GaussianMoment": ((1,), lambda t: np.exp(-((t - 2) ** 2) / 8), (2, 2), 40),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+@pytest.mark.parametrize("shape", [(0.25, 0), (0, 0.5), (0.25, 0.25)])
+def test_a_moment_over_a_complex_ball_holds_every_value(name, shape):
+    """Of balls that are wide along the real axis, the imaginary one, and both: each part of each value."""
+    centres, f, parameters, end = MOMENTS[name]
+    discs = Majorant(problem(Gaussian(lag="5"))).discs
+    with discs.working():
+        ball = lambda c: flint.acb(flint.arb(c, shape[0]), flint.arb(0, shape[1]))
+        closed = ("unused",) if name == "GaussianMoment" else ()
+        for n in range(3):
+            found = discs.functions[name](*closed, n, *map(ball, centres), *map(flint.arb, parameters))
+            assert found.is_finite()
+            for x in np.linspace(-1, 1, 5):
+                for y in np.linspace(-1, 1, 5):
+                    value = moment(f, end, n, *(c + x * shape[0] + 1j * y * shape[1] for c in centres))
+                    assert found.overlaps(flint.acb(flint.arb(value.real, 1e-9), flint.arb(value.imag, 1e-9)))
+
+
+def test_a_polydisc_holds_its_discs():
+    (found,) = polydisc(_objects([flint.arb(1)]), _objects([flint.arb(0.5)]))
+    assert all(found.contains(flint.acb(1 + 0.5 * z.real, 0.5 * z.imag)) for z in (1, -1, 1j, -1j, 0.6 + 0.8j))
 
 
 def test_there_is_no_bound_where_a_rate_may_vanish():
