@@ -15,8 +15,19 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
-from verify.certificate.slow_field import Components
-from verify.certificate.slow_tube import Offset, Pair, SlowTubes, Tube, _size
+from verify.certificate.shear import Shear
+from verify.certificate.slow_field import Components, Stretch
+from verify.certificate.slow_tube import (
+    Along,
+    Norms,
+    Offset,
+    Pair,
+    SlowTubes,
+    Tube,
+    _Crossing,
+    _size,
+    _Wall,
+)
 
 BALLS = Arb(30)
 ROUNDOFF = 1e-9  # of the flow and its integration
@@ -172,3 +183,70 @@ def test_a_start_up_hands_over_a_ball(beside):
             edge = centre.copy()
             edge[of.clock] = piece.top + radius / 2
             tubes.handover(piece, edge, radius)
+
+
+def pair(u, v):
+    return Pair(flint.arb(u), flint.arb(v))
+
+
+def crossing(offset, defect, mismatch, mu, b, c, e, sensitivity, lean=0.0):
+    """Of a piece with L = 8, h = 1/4, q = -1, by bounds that are given; and a wall at 8 with others."""
+    zero = exact([[[0.0]], [[0.0]]])
+    top, number = flint.arb(0), flint.arb
+    piece = Stretch(top, number(-0.5), number(0.25), number(8), exact([[0.0] * 2] * 2), exact([-1.0, 0.0]))
+    norms = Norms(*map(number, (mu, b, c, e)), pair(*sensitivity))
+    along = Along(Shear(zero, piece.h), pair(*defect), number(mismatch), norms, number(lean))
+    wall = _Wall(pair(8, 8), Norms(*map(number, (0.25, 0.5, 0.25, 0.5)), pair(0.25, 0.25)), pair(0, 0))
+    return piece, _Crossing(piece, number(-1), Offset(number(offset[0]), number(offset[1]), zero[0]), along), wall
+
+
+COUPLED = [  # |W| and |V_v| at the begin, E, delta, mu, b, c, e, lambda
+    ((0.25, 0.0), (0.0, 0.0), 0.0, -0.5, 0.0, 0.125, 0.0, (0.25, 0.0)),
+    ((0.0, 0.125), (0.0, 0.0), 0.125, -0.5, 0.5, 0.0, 0.5, (0.0, 0.25)),
+    ((0.0, 0.125), (0.0, 0.0), 0.0, -0.5, 0.5, 0.5, 0.5, (0.5, 0.0)),
+    ((0.0, 0.0), (0.125, 0.0), 0.0, -0.5, 0.0, 0.5, 0.0, (0.5, 0.0)),
+    ((0.0, 0.0), (0.0, 0.125), 0.0, -0.5, 0.5, 0.0, 0.0, (0.0, 0.5)),
+    ((0.125, 0.125), (0.0625, 0.0625), 0.0625, -0.75, 0.25, 0.25, 0.25, (0.125, 0.125)),
+]
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("case", COUPLED)
+def test_the_worst_that_the_inequalities_allow_is_within_what_follows(case, sign):
+    """(V50) with equality, and zeta as large as it may be: (V52)-(V54). Rejects each of their terms left out."""
+    with BALLS.working():
+        piece, through, wall = crossing(*case)
+        r = pair(0.75, 0.75)
+        tube, A = through.within(wall, r)
+        assert A.u < r.u and A.v < r.v  # the first exit
+        ends = [float(each) for each in (A.u, A.v, tube.after.u, tube.time(flint.arb(1)).rad())]
+    (W, V), (E_u, E_v), delta, *norms, of_u, of_v = *case[:-1], *case[-1]
+    share = 0.75 / 8
+    mu, b, c, e = (x + 2 * share * y for x, y in zip(norms, (0.25, 0.5, 0.25, 0.5), strict=True))
+    of_u, of_v = of_u + 2 * share * 0.25, of_v + 2 * share * 0.25
+
+    def slope(x, z):
+        W, V, tau, T = z
+        kappa2 = 0.25**2 * np.exp(4 * (1 + x))
+        zeta = sign * (delta + of_u * W + of_v * V)
+        by = 0.25 / kappa2 / (1 + zeta)  # dtau/dx
+        return by * np.array([mu * W + b * V + E_u, kappa2 * (c * W + e * V + E_v), 1, 1 + zeta])
+
+    run = solve_ivp(slope, (-1, 1), [W, V, 0, 0], "Radau", rtol=1e-9, atol=1e-12)
+    W, V, tau, T = run.y
+    found = [max(W), max(V), W[-1], abs(tau[-1] - T[-1])]
+    assert all(each <= bound + 1e-7 for each, bound in zip(found, ends, strict=True))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ((0.0, 0.0), (0.0, 0.0), 0.5, -0.5, 0.0, 0.0, 0.0, (0.0, 0.0)),  # eta
+        ((0.0, 0.0), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0)),  # mu
+        ((0.0, 0.0), (0.0, 0.0), 0.0, -0.5, 0.0, 0.0, 0.0, (0.0, 0.0), 32.0),  # a leaning tube beyond the wall
+    ],
+)
+def test_nothing_follows_where_the_clock_may_stop_or_the_tube_reach_the_wall(case):
+    with BALLS.working():
+        _, through, wall = crossing(*case)
+        assert through.within(wall, pair(0.25, 0.25)) is None
