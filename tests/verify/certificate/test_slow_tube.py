@@ -189,23 +189,27 @@ def pair(u, v):
     return Pair(flint.arb(u), flint.arb(v))
 
 
+FAR = (0.25, 0.125, 0.125, 0.125)  # M of (V50)
+
+
 def crossing(offset, defect, mismatch, mu, b, c, e, sensitivity, lean=0.0):
-    """Of a piece with L = 8, h = 1/4, q = -1, by bounds that are given; and a wall at 8 with others."""
+    """Of a piece with L = 8, h = 1/4, q = -1, by bounds that are given; and a wall at 2 with others."""
     zero = exact([[[0.0]], [[0.0]]])
     top, number = flint.arb(0), flint.arb
     piece = Stretch(top, number(-0.5), number(0.25), number(8), exact([[0.0] * 2] * 2), exact([-1.0, 0.0]))
     norms = Norms(*map(number, (mu, b, c, e)), pair(*sensitivity))
     along = Along(Shear(zero, piece.h), pair(*defect), number(mismatch), norms, number(lean))
-    wall = _Wall(pair(8, 8), Norms(*map(number, (0.25, 0.5, 0.25, 0.5)), pair(0.25, 0.25)), pair(0, 0))
+    wall = _Wall(pair(2, 2), Norms(*map(number, FAR), pair(0, 0)), pair(0, 0))
     return piece, _Crossing(piece, number(-1), Offset(number(offset[0]), number(offset[1]), zero[0]), along), wall
 
 
 COUPLED = [  # |W| and |V_v| at the begin, E, delta, mu, b, c, e, lambda
     ((0.25, 0.0), (0.0, 0.0), 0.0, -0.5, 0.0, 0.125, 0.0, (0.25, 0.0)),
     ((0.0, 0.125), (0.0, 0.0), 0.125, -0.5, 0.5, 0.0, 0.5, (0.0, 0.25)),
-    ((0.0, 0.125), (0.0, 0.0), 0.0, -0.5, 0.5, 0.5, 0.5, (0.5, 0.0)),
+    ((0.0, 0.125), (0.0, 0.0), 0.0, -0.5, 0.25, 0.5, 0.25, (0.5, 0.0)),
     ((0.0, 0.0), (0.125, 0.0), 0.0, -0.5, 0.0, 0.5, 0.0, (0.5, 0.0)),
     ((0.0, 0.0), (0.0, 0.125), 0.0, -0.5, 0.5, 0.0, 0.0, (0.0, 0.5)),
+    ((0.0, 0.125), (0.0, 0.0), 0.0, -0.5, 0.0, 0.0, 0.0, (0.0, 0.25)),
     ((0.125, 0.125), (0.0625, 0.0625), 0.0625, -0.75, 0.25, 0.25, 0.25, (0.125, 0.125)),
 ]
 
@@ -221,9 +225,8 @@ def test_the_worst_that_the_inequalities_allow_is_within_what_follows(case, sign
         assert A.u < r.u and A.v < r.v  # the first exit
         ends = [float(each) for each in (A.u, A.v, tube.after.u, tube.time(flint.arb(1)).rad())]
     (W, V), (E_u, E_v), delta, *norms, of_u, of_v = *case[:-1], *case[-1]
-    share = 0.75 / 8
-    mu, b, c, e = (x + 2 * share * y for x, y in zip(norms, (0.25, 0.5, 0.25, 0.5), strict=True))
-    of_u, of_v = of_u + 2 * share * 0.25, of_v + 2 * share * 0.25
+    share = 0.75 / 2
+    mu, b, c, e = (x + 2 * share * y for x, y in zip(norms, FAR, strict=True))
 
     def slope(x, z):
         W, V, tau, T = z
@@ -243,10 +246,18 @@ def test_the_worst_that_the_inequalities_allow_is_within_what_follows(case, sign
     [
         ((0.0, 0.0), (0.0, 0.0), 0.5, -0.5, 0.0, 0.0, 0.0, (0.0, 0.0)),  # eta
         ((0.0, 0.0), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0)),  # mu
-        ((0.0, 0.0), (0.0, 0.0), 0.0, -0.5, 0.0, 0.0, 0.0, (0.0, 0.0), 32.0),  # a leaning tube beyond the wall
+        ((0.0, 0.0), (0.0, 0.0), 0.0, -4.0, 0.0, 0.0, 0.0, (0.0, 0.0), 8.0),  # a leaning tube beyond the wall
     ],
 )
 def test_nothing_follows_where_the_clock_may_stop_or_the_tube_reach_the_wall(case):
     with BALLS.working():
         _, through, wall = crossing(*case)
         assert through.within(wall, pair(0.25, 0.25)) is None
+
+
+def test_another_shear_widens_what_comes_in():
+    """W with one R is W with another up to |R - R'| |V_v|."""
+    with BALLS.working():
+        piece, through, _ = crossing(*COUPLED[0])
+        offset = Offset(flint.arb(0.25), flint.arb(0.125), exact([[2.0], [0.0]]))
+        assert _Crossing(piece, flint.arb(-1), offset, through.along).error.u >= flint.arb(0.5)
