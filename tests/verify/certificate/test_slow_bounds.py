@@ -119,7 +119,7 @@ def test_the_scaled_field_is_that_of_the_loss(horizon):
         for i in (0, 7):
             here = x[i].mid()
             p = np.polynomial.chebyshev.chebval
-            at = lambda x: np.array(p(flint.acb(x), piece.path), dtype=object)
+            at = lambda x, p=p: np.array(p(flint.acb(x), piece.path), dtype=object)
             slope = -(at(here + SMALL) - at(here - SMALL)) / (2 * SMALL) / piece.h
             q, P = p(flint.acb(here), piece.slowness), at(here)
             scaled = Scaled(horizon, components, piece, flint.acb(here), slope)

@@ -15,7 +15,7 @@ from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
-from verify.certificate.shear import Shear
+from verify.certificate.shear import Linearised, Shear, _applied
 from verify.certificate.slow_field import Components, Stretch
 from verify.certificate.slow_tube import (
     Along,
@@ -94,7 +94,7 @@ CASES = [  # another spare beside, begin, offset in U and v, P's shift in U, q's
 @pytest.mark.parametrize("case", CASES)
 def test_the_flow_stays_in_the_tube_and_keeps_its_time(case):
     beside, begin, of_u, of_v, shift, factor = case
-    given, spare, (piece, following) = recorded(beside)
+    given, spare, (piece, _) = recorded(beside)
     flow = Flow(given, spare, piece)
     k, points = flow.of.fast, np.linspace(begin, 1, 9)
     P = lambda path, x: np.polynomial.chebyshev.chebval(x, path.astype(float))
@@ -135,18 +135,18 @@ def test_where_pieces_meet_an_offset_changes_its_units_and_by_the_jump(beside):
     of = Components(given, spare)
     k, r = of.fast, of.riding
     with BALLS.working():
-        jump = exact([[1.5 + i for i in range(k)] + [0.25] * r])
+        jump = exact([[1.5 + i for i in range(k)] + [-0.25] * r])
         path = _objects(each.mid() for each in (following.path / np.where(of.is_fast, 8, 1)).ravel())
         path = path.reshape(following.path.shape)
         path[0] += jump[0]
         other = replace(following, scale=8 * following.scale, path=path)
-        end, R = np.full(len(of.others), flint.arb(0)), exact([[3.0 + i + j for j in range(r)] for i in range(k)])
+        R = exact([[3.0 + i + j for j in range(r)] for i in range(k)])
         tubes, nothing = SlowTubes(given, spare, BALLS), Pair(flint.arb(0), flint.arb(0))
         after = Offset(flint.arb(2), flint.arb(0.5 if beside else 0), R.reshape(k, r))
         tube = Tube(piece, flint.arb(-1), nothing, after, nothing, *[flint.arb(0)] * 3)
         found = tubes.joint(tube, other)
         v = exact([-0.5] * r)
-        V = np.concatenate([exact([2.0] + [0.0] * (k - 1)) * -1 + after.R @ v, v])  # |W| and |V_v| as large as they may be
+        V = np.concatenate([exact([-2.0] + [0.0] * (k - 1)) + after.R @ v, v])  # |W| and |V_v| as large as may be
         X = piece.path.sum(axis=0) + V
         units = [np.where(of.is_fast, each, 1) for each in (piece.kappa(flint.arb(1)), other.kappa(flint.arb(-1)))]
         seen = X * units[0] / units[1] - np.array([(-1) ** i for i in range(len(path))]) @ path
@@ -219,7 +219,7 @@ COUPLED = [  # |W| and |V_v| at the begin, E, delta, mu, b, c, e, lambda
 def test_the_worst_that_the_inequalities_allow_is_within_what_follows(case, sign):
     """(V50) with equality, and zeta as large as it may be: (V52)-(V54). Rejects each of their terms left out."""
     with BALLS.working():
-        piece, through, wall = crossing(*case)
+        _, through, wall = crossing(*case)
         r = pair(0.75, 0.75)
         tube, A = through.within(wall, r)
         assert A.u < r.u and A.v < r.v  # the first exit
@@ -229,15 +229,15 @@ def test_the_worst_that_the_inequalities_allow_is_within_what_follows(case, sign
     mu, b, c, e = (x + 2 * share * y for x, y in zip(norms, FAR, strict=True))
 
     def slope(x, z):
-        W, V, tau, T = z
+        W, V, *_ = z
         kappa2 = 0.25**2 * np.exp(4 * (1 + x))
         zeta = sign * (delta + of_u * W + of_v * V)
         by = 0.25 / kappa2 / (1 + zeta)  # dtau/dx
         return by * np.array([mu * W + b * V + E_u, kappa2 * (c * W + e * V + E_v), 1, 1 + zeta])
 
     run = solve_ivp(slope, (-1, 1), [W, V, 0, 0], "Radau", rtol=1e-9, atol=1e-12)
-    W, V, tau, T = run.y
-    found = [max(W), max(V), W[-1], abs(tau[-1] - T[-1])]
+    W, V, *times = run.y
+    found = [max(W), max(V), W[-1], abs(times[0][-1] - times[1][-1])]
     assert all(each <= bound + 1e-7 for each, bound in zip(found, ends, strict=True))
 
 
@@ -261,3 +261,18 @@ def test_another_shear_widens_what_comes_in():
         piece, through, _ = crossing(*COUPLED[0])
         offset = Offset(flint.arb(0.25), flint.arb(0.125), exact([[2.0], [0.0]]))
         assert _Crossing(piece, flint.arb(-1), offset, through.along).error.u >= flint.arb(0.5)
+
+
+def test_the_sheared_flow_is_the_same_flow():
+    """(V46) with whole numbers, against W' = V_u' - R V_v' - R' V_v itself."""
+    source = np.random.default_rng(1)
+    numbers = lambda *shape: source.integers(-9, 9, shape).astype(object)
+    R, R_beta, D, E, by, W, v = (numbers(*each) for each in [(3, 2), (3, 2), (5, 5), (5,), (5,), (3,), (2,)])
+    G, K = 7, 3
+    found = _applied(Linearised(E, by, D, G, K), R, R_beta, -1)
+    V = np.concatenate([W + R @ v, v])
+    away = E + D @ V
+    assert (found.defect + found.jacobian @ np.concatenate([W, v]) == np.concatenate(
+        [away[:3] - K * R @ away[3:] - K * G * R_beta @ v, away[3:]]
+    )).all()  # fmt: skip
+    assert found.sensitivity @ np.concatenate([W, v]) == by @ V
