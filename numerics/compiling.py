@@ -128,7 +128,7 @@ def _write_out(expr: sp.Expr, moments: Moments) -> sp.Expr:
 
 
 def _moment(function: sp.Function, arithmetic: Arithmetic) -> Callable[[int, Any], Any]:
-    """(n, s) -> the moment in an arithmetic, from its table if that has it."""
+    """(n, s) -> the moment in an arithmetic, from its table if that has it; "rule" there builds those of a density."""
     from numerics.quadrature import rule  # which compiles the density: each needs the other
 
     if direct := arithmetic.functions.get(type(function).__name__):

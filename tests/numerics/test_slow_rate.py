@@ -13,8 +13,8 @@ from numerics.escape import escape_time
 from numerics.flow import GradientFlow
 from numerics.integrator import Step
 from numerics.run import Outcome
-from numerics.slow_flow import slow_escape_time
 from numerics.slow_clock import moments
+from numerics.slow_flow import slow_escape_time
 from numerics.slow_manifold import Piece, SlowManifold
 from numerics.slow_rate import NoSlowRate, clock
 from theory.kernels import Box, Erlang, Exponential, Gaussian

@@ -8,8 +8,8 @@
     plateaus     when each plateau is entered and left, one after the other    only when asked for
 
 The others are tried in this order. What one has against a problem is why it is the next one's turn. Recorders are not
-trusted: each gives data, and the outcome is what `prove` of verify/certificate/checking.py makes of them after they have
-been text, so what is claimed is what a file can prove.
+trusted: each gives data, and the outcome is what verify/certificate/checking.py proves from them after they have been
+text. So what is claimed is what a file can prove.
 """
 
 import math

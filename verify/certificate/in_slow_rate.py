@@ -88,10 +88,10 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
             tau = tau + tube.time(flint.arb(1))
             if following is not None:
                 begin, offset = flint.arb(-1), tubes.joint(tube, following)
-    passages = [each for each in found if each is not None]
+    passages = [each for each in found if each is not None and all(end.is_finite() for end in each)]
     if len(passages) < len(goals):
         raise NotProved("the recorded pieces end before the loss has fallen by the drop")
-    return Proved(RECIPE, tuple(passages), recorded.digits)
+    return Proved(RECIPE, tuple(passages), recorded.digits, tubes.end(tube))
 
 
 def _check(problem: Problem, recorded: Recorded) -> None:

@@ -71,11 +71,20 @@ class Recorded:
             yield h, values[k * degree : (k + 1) * degree + 1]
 
 
-def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None = None) -> Proved:
+def prove(
+    problem: Problem,
+    recorded: Recorded,
+    drops: Sequence[sp.Expr] | None = None,
+    passed: tuple[Array, flint.arb] | None = None,
+) -> Proved:
     """Enclose the first times at which J(0) - J exceeds each of the drops, exact numbers > 0; by default problem.drop.
 
-    Guarantee: enclosed. Raises NotProved where the recorded trajectory does not carry the proof.
+    passed: (centre, radius) of a ball of displacements that the flow enters, where the recorded trajectory does not
+    begin at the start; there are no drops then, only an end. Guarantee: enclosed. Raises NotProved where the recorded
+    trajectory does not carry the proof.
     """
+    if passed is not None and drops != ():
+        raise ValueError("times are counted from the start; of a trajectory from elsewhere drops must be ()")
     _check(problem, recorded)
     balls = Arb(recorded.digits)
     with balls.working():
@@ -83,7 +92,8 @@ def prove(problem: Problem, recorded: Recorded, drops: Sequence[sp.Expr] | None 
         found: list[tuple[flint.arb, flint.arb] | None] = [None] * len(goals)
         tubes, through = Tubes(problem, recorded.digits), chebyshev.through(recorded.nodes)
         known = _alike(problem, recorded.values, balls)
-        error = norm(known[0] - tubes.landscape.start)  # (V5)
+        centre, radius = passed or (tubes.landscape.start, flint.arb(0))
+        error = (norm(known[0] - centre) + radius).upper()  # (V5)
         begin, last = flint.arb(0), None
         for h, values in recorded.pieces(known):
             tube = tubes.around(chebyshev.product(through, values), h, error)

@@ -33,7 +33,7 @@ from numerics.compiling import evaluate
 from theory.exact import Exact, exact, positive
 from theory.problem import Problem
 from verify.certificate import in_time
-from verify.certificate.dyadic import outwards
+from verify.certificate.dyadic import fields_of, outwards
 from verify.certificate.proved import NotProved, Proved
 
 Bracket = tuple[flint.arb, flint.arb]  # exact numbers, lower <= upper
@@ -84,12 +84,10 @@ class Recorded:
     @classmethod
     def from_dict(cls, written: Any) -> "Recorded":
         """Back from `as_dict`; ValueError for anything else."""
-        if not isinstance(written, dict) or set(written) != {"falls", "delta", "path"}:
-            raise ValueError("the record of plateaus must have falls, delta and path, and nothing else")
-        falls, delta = written["falls"], written["delta"]
+        falls, delta, path = fields_of(written, ("falls", "delta", "path"), "data")
         if not isinstance(falls, list) or not all(isinstance(each, str) for each in (*falls, delta)):
             raise ValueError("falls and delta of a record of plateaus must be numbers in strings")
-        return cls(Levels(tuple(falls), delta), in_time.Recorded.from_dict(written["path"]))
+        return cls(Levels(tuple(falls), delta), in_time.Recorded.from_dict(path))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ BESIDE = 4  # more digits beside other spares
 LOOSEST = 1e-11  # tolerance of a piece
 WEIGHT = 1e4  # of a late piece, on which the state at the escape depends
 STIFF = 100.0  # a defect in units of the error that makes it, at most
-SETTLED, SETTLED_BESIDE = 4, 12  # digits of U at the end of a start-up, alone and beside other spares
+SETTLED = 4  # digits of U at the end of a start-up
 FIRST = 0.01  # step of a start-up to try
 BEYOND = flint.arb("1.0001")  # times the drop, where the pieces may end
 
@@ -52,25 +52,26 @@ def record(problem: Problem, digits: int) -> Recorded:
     hard = round(2 * max(0.0, -log10(here.slowest) - EASY))
     hard += BESIDE if problem.start.width > len(problem.pairing) + 1 else 0
     digits += hard
-    flow = GradientFlow(problem, Arb(digits + GUARD))
-    with flow.arithmetic.working():
+    balls = Arb(digits + GUARD)
+    flow = GradientFlow(problem, balls)
+    with balls.working():
         manifold = SlowManifold(flow, here.spare)
-        tubes = SlowTubes(problem, here.spare, flow.arithmetic)
-        start_up, y = _start_up(manifold, here, digits)
+        tubes = SlowTubes(problem, here.spare, balls)
+        start_up, y = _start_up(manifold, here, digits, SETTLED if manifold.fast.all() else SETTLED + hard)
         if manifold.fast.all():
             y = flow.landscape.start.copy()  # else other spares have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
         y[manifold.clock] = ((y[manifold.clock] * grid).ceil() + 1) / grid  # a little above, of few bits
         pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
-        return Recorded(here.spare, start_up, tuple(pieces), flow.arithmetic.digits)
+        return Recorded(here.spare, start_up, tuple(pieces), balls.digits)
 
 
-def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime, Array]:
-    """Steps in time from the start until the flow is near the slow manifold, and the state there.
+def _start_up(manifold: SlowManifold, here: Clock, digits: int, settled: int) -> tuple[InTime, Array]:
+    """Steps in time from the start until the flow is near the slow manifold, to `settled` digits, and the state there.
 
     They are proved to be good in the norm of the whole state, and an error of the slow rate costs 2 L times as much.
     """
-    flow, settled = manifold.flow, SETTLED if manifold.fast.all() else SETTLED_BESIDE
+    flow = manifold.flow
     frame = manifold.frame(flow.landscape.start)
     size = max(abs(manifold.relaxed(flow.landscape.start)[0][manifold.others[manifold.fast]]))
     tolerance = min(10.0**-settled, float(flint.arb(10) ** -(digits + INSIDE) / (2 * frame.lag * size)))
@@ -94,11 +95,9 @@ def _start_up(manifold: SlowManifold, here: Clock, digits: int) -> tuple[InTime,
     return InTime(nodes, durations, exact, flow.arithmetic.digits), taken[-1].after.copy()
 
 
-def _pieces(
-    manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float
-) -> Iterator[Stretch]:
+def _pieces(manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loosest: float) -> Iterator[Stretch]:
     """Pieces from the rates of y to a little beyond the escape; the first one finds the slow manifold."""
-    landscape, clock, s = manifold.flow.landscape, manifold.clock, stages(digits + INSIDE)
+    landscape, s = manifold.flow.landscape, stages(digits + INSIDE)
     target = evaluate(landscape.problem.drop, manifold.arithmetic) * BEYOND
     rate = lambda y: landscape.units(y)[1][manifold.spare]
     h, tau, last = _float(rate(y) / 8), flint.arb(0), None

@@ -50,12 +50,14 @@ def record(
     *,
     until: Callable[[Array], bool] | None = None,
     span: str | None = None,
+    begin: Array | None = None,
     stages: int | None = None,
 ) -> Recorded:
     """A trajectory from the start past the escape that should carry `digits` certified digits of tau. Guarantee: none.
 
     until: tells of a displacement, shape (2m,), whether the trajectory may end there instead, with `digits` absolute
-    digits; span: decimal, the time at which that is expected, roughly. stages: of the steps.
+    digits; span: decimal, the time at which that is expected, roughly. begin: a displacement to begin at instead of
+    the start. stages: of the steps.
     Raises NotProved where the flow is not seen to escape, or the integrator gives up.
     """
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
@@ -68,14 +70,17 @@ def record(
     integrator = _Controlled(flow, stages, goal, tau, twin)
     with working.working(), Float64().working():
         target = evaluate(problem.drop, working) * BEYOND
-        y, t, steps = flow.landscape.start, flint.arb(0), list[Step]()
+        y = flow.landscape.start if begin is None else begin
+        t, steps = flint.arb(0), list[Step]()
         for step in integrator.steps(y, FIRST):
             steps.append(step)
             t = (t + step.h).mid()
             integrator.left = max((tau - t).mid(), _time_left(flow, step.after))
             if until(step.after) if until else flow.landscape.drop(step.after) > target:
                 break
-            if t > LATEST * tau:
+            if t > LATEST * tau + 1:
+                if until is None and flow.landscape.drop(step.after) * BEYOND > target:
+                    break  # a drop that is nearly all there is
                 raise NotProved("the trajectory does not come to its end in the time expected")
         nodes = _objects((2 * each - 1).mid() for each in integrator.method.nodes)
         values = np.concatenate([y[None], *(step.before + step.stages for step in steps)])
@@ -137,5 +142,5 @@ class _Controlled(Integrator):
     def _scale(self, y: Array, h: flint.arb, guess: Array) -> flint.arb:
         """What a relative error of the displacement is multiplied with in d h."""
         size = self._lift(np.maximum(abs(y), abs(guess).max(axis=0)))
-        hessian = self.flow.rhs_and_jacobian(y)[1]
-        return max(*size, *(abs(hessian) @ size * h))
+        moved = abs(self.flow.rhs_and_jacobian(y)[1]) @ size
+        return max(*size, *(h * each for each in moved))

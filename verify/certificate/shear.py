@@ -1,14 +1,14 @@
 r"""Coordinates in which the fast components follow the rates of other spares.
 
-On the slow manifold U depends on v as strongly as a nearly singular Gram matrix makes it: the blocks of D Phi (V42)
-nearly cancel in the motion of v that is left when U has followed. With a polynomial R(w) ~ -(D Phi_uu)^{-1} D Phi_uv and
-V_u = W + R V_v, the same flow reads, R_beta the derivative of R and G at P + V,
+On the slow manifold U depends on v as strongly as a nearly singular Gram matrix makes it, and the blocks of D Phi (V42)
+nearly cancel in the motion of v that is left when U has followed. With the blocks M, b, c, e of D Phi, a polynomial
+R(w) ~ -M^{-1} b and V_u = W + R V_v, the same flow reads, R_beta the derivative of R and G at P + V,
 
     W'   = (M - kappa^2 R c) W + (M R + b - kappa^2 R (c R + e) - kappa^2 G R_beta) V_v + E_u - kappa^2 R E_v (V46)
     V_v' = kappa^2 [ c W + (c R + e) V_v + E_v ] ,   zeta - delta = lambda_u W + (lambda_v + lambda_u R) V_v
 
-with M, b, c, e the blocks of D Phi. Any R will do; it is chosen anew by whoever proves, and exact. With one spare there
-is no v, and nothing to do. Derived here.
+Any R will do; it is chosen anew by whoever proves, and exact. With one spare there is no v, and nothing to do. Derived
+here.
 """
 
 from dataclasses import dataclass

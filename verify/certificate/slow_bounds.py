@@ -65,9 +65,9 @@ class SlowBounds:
         for kernel in problem.bump:
             if type(kernel) not in ONE_SIGN:  # one derived from these may have any shape
                 raise NotProved(f"the slow rate certifies no bump of kind {kernel.kind}, whose sign is not known")
-        fit = Target([term for unit, term in sorted(problem.pairing.items())]) if problem.pairing else None
-        bare = fit and replace(problem, target=fit)
-        if bare is None or bare.reference != problem.reference:
+        fit = tuple(problem.pairing[unit] for unit in sorted(problem.pairing))
+        bare = replace(problem, target=Target(fit)) if fit else problem
+        if not fit or bare.reference != problem.reference:
             raise NotProved("the slow rate certifies only networks that start on a fit")
         self._whole, self._bare = Majorant(problem, DIGITS), Majorant(bare, DIGITS)
         s = blocks.s
@@ -90,7 +90,8 @@ class SlowBounds:
             q = abs(piece.slowness[0]) + chebyshev.reach(piece.slowness, rho)
             flow = found.linearised(q)
             flow = shear.bounded(flow, rho) if shear else flow
-            columns = [flow.defect, [q * found.clock + 1], flow.sensitivity, flow.jacobian.ravel()]
+            mismatch = _objects([q * found.clock + 1])
+            columns = [flow.defect, mismatch, flow.sensitivity, flow.jacobian.ravel()]
             left = chebyshev.remainder(np.concatenate(columns), rho, points_of(piece))
             best = [min(pair) for pair in zip(best or left, _uppers(left), strict=True)]
         if best is None:
@@ -106,7 +107,7 @@ class SlowBounds:
         others, fast = of.others, of.is_fast
         largest, smallest = piece.kappa(grown), piece.kappa(-grown)
         centre, around = np.full(2 * m, flint.arb(0)), np.full(2 * m, flint.arb(0))
-        around[others] = np.where(fast, largest * U, radii)
+        around[others] = of.choose(largest * U, radii)
         centre[others[~fast]] = piece.path[0][~fast]
         centre[of.clock], around[of.clock] = piece.beta(flint.arb(0)), piece.h * grown
         fitted = self._whole.landscape
@@ -136,7 +137,7 @@ class SlowBounds:
         if not all(each.is_finite() for each in (*g, *hessian.ravel())):
             return None
         G, DG, inner = g[of.clock], hessian[of.clock, others], hessian[others[:, None], others]
-        KR = np.where(fast, largest**2, 1) * (np.where(fast, piece.lag, 0) * U + speed)
+        KR = of.choose(largest**2, 1) * (of.choose(piece.lag, 0) * U + speed)
         jacobian = inner + np.outer(KR, DG)  # (V42)
         np.einsum("aa->a", jacobian)[: of.fast] += piece.lag * largest**2 * G
         return Sizes(g[others], G, inner, DG, KR, jacobian, largest**2)

@@ -22,7 +22,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from numerics.arithmetic import Arb, Array, _objects
+from numerics.arithmetic import Arb, Array
 from numerics.landscape import Landscape
 from theory.problem import Problem
 from verify.certificate import chebyshev
@@ -88,6 +88,10 @@ class Components:
         self.is_fast = np.arange(len(self.others)) < len(fast)
         self.fast, self.riding = len(fast), len(riding)
 
+    def choose(self, u: Any, v: Any) -> Array:
+        """u for the components of U and v for those of v, along the last axis."""
+        return np.where(self.is_fast, u, v)
+
     def split(self, X: Array) -> tuple[Array, Array]:
         """U and v."""
         return X[: self.fast], X[self.fast :]
@@ -110,24 +114,24 @@ class SlowField:
     def linearised(self, piece: Stretch) -> tuple[Linearised, Array]:
         """E, lambda, D Phi, and delta, at the points of (V20)."""
         of, size = self.components, points_of(piece)
-        fast, others, n, x = of.is_fast, of.others, len(of.others), chebyshev.points(size)
+        others, n, x = of.others, len(of.others), chebyshev.points(size)
         both = chebyshev.values(np.column_stack([piece.path, piece.slowness]), size)
         P, q = both[:, :n], both[:, n:]
         slope = chebyshev.values(chebyshev.derivative(piece.path), size)
         units, square = self._units(piece, x), piece.kappa(x)[:, None] ** 2
-        rows, K = np.where(fast, units, square), np.where(fast, square, 1)
+        rows, K = of.choose(units, square), of.choose(square, 1)
         g, hessian = self.landscape.gradient_and_hessian(self.state(piece, x, P))
         FH, G = -g[:, others] / rows, -g[:, of.clock, None] / square  # (V40)
         inner = -hessian[:, others[:, None], others] * units[:, None, :] / rows[:, :, None]
         DG = -hessian[:, of.clock, others] * units / square
-        KR = K * (np.where(fast, piece.lag, 0) * P + slope / piece.h)
+        KR = K * (of.choose(piece.lag, 0) * P + slope / piece.h)
         jacobian = inner + KR[:, :, None] * DG[:, None, :]  # (V42)
         np.einsum("iaa->ia", jacobian)[:, : of.fast] += piece.lag * square * G
         found = Linearised(FH + KR * G, q * DG, jacobian, G[:, :, None], square[:, :, None])  # (V41)
         return found, q * G - 1  # (V43)
 
     def _units(self, piece: Stretch, x: Array) -> Array:
-        return np.where(self.components.is_fast, piece.kappa(x)[:, None], 1)
+        return self.components.choose(piece.kappa(x)[:, None], 1)
 
 
 def points_of(piece: Stretch) -> int:

@@ -161,8 +161,10 @@ class SlowTubes:
 
     def _norms(self, jacobian: Array, sensitivity: Array) -> Norms:
         k = self.components.fast
-        blocks = jacobian[:k, :k], jacobian[:k, k:], jacobian[k:, :k], jacobian[k:, k:]
-        return Norms(*map(_size, blocks), self._pair(sensitivity))
+        above, below = jacobian[:k], jacobian[k:]
+        blocks = {"mu": above[:, :k], "b": above[:, k:], "c": below[:, :k], "e": below[:, k:]}
+        sizes = {name: _size(block) for name, block in blocks.items()}
+        return Norms(sensitivity=self._pair(sensitivity), **sizes)
 
     def around(self, piece: Stretch, begin: flint.arb, offset: Offset) -> Tube:
         """The tube around a piece, from this offset at x = begin on."""
@@ -190,7 +192,7 @@ class SlowTubes:
     def _wall(self, piece: Stretch, shear: Shear | None, R_u: flint.arb, R_v: flint.arb) -> _Wall | None:
         """The tube of complex displacements with these radii; None where the bounds do not reach as far."""
         one, k = flint.arb(1), self.components.fast
-        radii = chebyshev.reach(piece.path, one) + np.where(self.components.is_fast, R_u, R_v)
+        radii = chebyshev.reach(piece.path, one) + self.components.choose(R_u, R_v)
         slope = chebyshev.derivative(piece.path)
         speed = abs(slope).sum(axis=0) / piece.h
         found = self.bounds.sizes(piece, one, abs(piece.path[0]) + radii, radii, speed)
@@ -212,7 +214,7 @@ class SlowTubes:
         P = chebyshev.basis(points, len(piece.path) - 1) @ piece.path
         y, kappa = self.field.state(piece, points, P)[0], piece.kappa(x)
         gradient = self.landscape.gradient(y)
-        FH = self._pair(gradient[of.others] / np.where(of.is_fast, kappa, kappa**2))
+        FH = self._pair(gradient[of.others] / of.choose(kappa, kappa**2))
         V = A.u + A.v
         doubt = kappa**2 * ((FH.u + tube.slopes.u * V) * A.u + (FH.v + tube.slopes.v * V) * A.v)
         slope = piece.h * (gradient**2).sum() / gradient[of.clock]
@@ -226,16 +228,23 @@ class SlowTubes:
             raise NotProved("the start-up does not end on the first piece")
         P = chebyshev.basis(_objects([begin]), len(piece.path) - 1)[0] @ piece.path
         kappa = piece.kappa(begin)
-        V = self._pair(centre[of.others] / np.where(of.is_fast, kappa, 1) - P)
+        V = self._pair(centre[of.others] / of.choose(kappa, 1) - P)
         none = np.full((of.fast, of.riding), ZERO)
         return begin, Offset((V.u + radius / kappa).upper(), self._riding(V.v + radius), none)
+
+    def end(self, tube: Tube) -> tuple[Array, flint.arb]:
+        """(centre, radius) of a ball of displacements, exact, that the flow enters at x = 1."""
+        piece, V, one = tube.piece, tube.deviation, flint.arb(1)
+        y = self.field.state(piece, _objects([one]), piece.path.sum(axis=0)[None])[0]
+        centre = _objects(each.mid() for each in y)
+        return centre, (piece.kappa(one) * V.u + V.v + norm(y - centre)).upper()
 
     def joint(self, tube: Tube, following: Stretch) -> Offset:
         """V in the units and around the P of the piece that follows (V55)."""
         piece, after = tube.piece, tube.after
         ends, begins = piece.path.sum(axis=0), following.path[::2].sum(axis=0) - following.path[1::2].sum(axis=0)
         ratio = piece.kappa(flint.arb(1)) / following.kappa(flint.arb(-1))
-        jump_u, jump_v = self.components.split(ends * np.where(self.components.is_fast, ratio, 1) - begins)
+        jump_u, jump_v = self.components.split(ends * self.components.choose(ratio, 1) - begins)
         R = after.R * ratio
         leaning = _size(jump_u - R @ jump_v) if self.components.riding else _size(jump_u)
         return Offset((leaning + after.u * ratio).upper(), self._riding(_size(jump_v) + after.v), R)
@@ -268,8 +277,10 @@ class _Crossing:
         share = wall.share(self._unsheared(r.u, r.v))
         if not share < 1:
             return None
-        mu, b, c, e = (x + 2 * share * y for x, y in ((own.mu, far.mu), (own.b, far.b), (own.c, far.c), (own.e, far.e)))
-        of_u, of_v = own.sensitivity.u + 2 * share * far.sensitivity.u, own.sensitivity.v + 2 * share * far.sensitivity.v
+        wide = 2 * share  # (V50)
+        mu, b, c, e = own.mu + wide * far.mu, own.b + wide * far.b, own.c + wide * far.c, own.e + wide * far.e
+        of_u = own.sensitivity.u + wide * far.sensitivity.u
+        of_v = own.sensitivity.v + wide * far.sensitivity.v
         eta = (self.along.mismatch + of_u * r.u + of_v * r.v).upper()
         if not (2 * eta < 1 and mu < 0):
             return None
@@ -321,5 +332,7 @@ def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
         R = chebyshev.ball_matrix(Q)
         turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
         hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
-        found.append(largest_eigenvalue(hull, obliqueness(Q)))
+        if not all(each.is_finite() for each in hull.ravel()):
+            raise NotProved("the flow is not known to be analytic near a piece in the slow rate; shorten the pieces")
+        found.append(largest_eigenvalue(hull.tolist(), obliqueness(Q)))
     return (max(found) + _size(remainders)).upper()

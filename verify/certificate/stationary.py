@@ -15,8 +15,9 @@ Hess phi is positive definite there, and by Taylor's formula along a ray, for |x
 
     phi - phi(c)  >=  (1 - kappa) |x|^2/2 - g |x|                                                            (V62)
 
-The flow is known to pass a state within rho of p. It is no farther from c than d = |Q^{-1} (p - c)| + |Q^{-1}| rho in
-these coordinates, and J is evaluated on the whole ball of states. If
+The flow is known to pass a state within rho of p: the start, or what a recorded way encloses at its end, in time
+(recipe 1), over a plateau in the slow rate (recipe 2), or one after the other. That state is no farther from c than
+d = |Q^{-1} (p - c)| + |Q^{-1}| rho in these coordinates, and J is evaluated on the whole ball of states. If
 
     d < r ,  and  J(p +- rho) - phi(c)  <  (1 - kappa) r^2/2 - g r                                           (V63)
 
@@ -36,7 +37,7 @@ In this compact set J falls strictly along the flow but at that point: the flow 
 Merged units, whose minimum is a line, and runaways are not to be proved so. (V60)-(V65) are derived here.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import flint
@@ -47,11 +48,12 @@ from numerics.arithmetic import Arb, Array
 from numerics.compiling import evaluate
 from numerics.landscape import Landscape
 from theory.problem import Problem
-from verify.certificate import in_time
-from verify.certificate.dyadic import array, outwards, parse, text, texts
+from verify.certificate import in_slow_rate, in_time
+from verify.certificate.dyadic import check_integers, column, fields_of, outwards, parse, text, texts
 from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
+Ball = tuple[Array, flint.arb]  # centre and radius, of displacements (2m,)
 MOST_DIGITS = 10_000  # working digits; a record that asks for more is not one
 MERGED = 1e-6  # relative distance of rates below which a refusal speaks of merged units
 
@@ -75,12 +77,9 @@ class Trap:
     @classmethod
     def from_dict(cls, written: Any) -> "Trap":
         """Back from `as_dict`; ValueError for anything else."""
-        if not isinstance(written, dict) or set(written) != {each.name for each in fields(cls)}:
-            raise ValueError("a recorded trap must have centre, radius and digits, and nothing else")
-        centre, digits = written["centre"], written["digits"]
-        if not isinstance(centre, list) or type(digits) is not int:
-            raise ValueError(f"a recorded trap must have a list as centre and an int as digits, got {digits!r}")
-        return cls(array(centre, (len(centre),), "centre"), parse(written["radius"]), digits)
+        centre, radius, digits = fields_of(written, ("centre", "radius", "digits"), "data.trap")
+        check_integers(digits=digits)
+        return cls(column(centre, "data.trap.centre"), parse(radius), digits)
 
 
 @dataclass(frozen=True)
@@ -144,22 +143,29 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A trap, and recipe 1's record of a trajectory into it; None where the start lies in the trap."""
+    """A trap and the way into it: from the start, slow in the slow rate, then path in time. Nothing here is trusted.
+
+    path is None where what comes before it leads into the trap; slow where the way is one in time from the start on.
+    """
 
     trap: Trap
     path: in_time.Recorded | None = None
+    slow: in_slow_rate.Recorded | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {"trap": self.trap.as_dict(), "path": self.path and self.path.as_dict()}
+        parts = {"trap": self.trap, "path": self.path, "slow": self.slow}
+        return {name: part and part.as_dict() for name, part in parts.items()}
 
     @classmethod
     def from_dict(cls, written: Any) -> "Recorded":
         """Back from `as_dict`; ValueError for anything else."""
-        if not isinstance(written, dict) or set(written) != {"trap", "path"}:
-            raise ValueError("the record of a minimum must have trap and path, and nothing else")
-        path = None if written["path"] is None else in_time.Recorded.from_dict(written["path"])
-        return cls(Trap.from_dict(written["trap"]), path)
+        trap, path, slow = fields_of(written, ("trap", "path", "slow"), "data")
+        return cls(
+            Trap.from_dict(trap),
+            None if path is None else in_time.Recorded.from_dict(path),
+            None if slow is None else in_slow_rate.Recorded.from_dict(slow),
+        )
 
 
 def prove(problem: Problem, recorded: Recorded) -> Settled:
@@ -167,11 +173,16 @@ def prove(problem: Problem, recorded: Recorded) -> Settled:
 
     Raises NotProved with the reason where the proof does not go through, ValueError for a malformed record.
     """
-    passed = in_time.prove(problem, recorded.path, ()).end if recorded.path else None
-    return settle(problem, recorded.trap, passed)
+    return settle(problem, recorded.trap, _passed(problem, recorded))
 
 
-def settle(problem: Problem, trap: Trap, passed: tuple[Array, Any] | None = None) -> Settled:
+def _passed(problem: Problem, recorded: Recorded) -> Ball | None:
+    """A ball of states that the flow enters, by the recorded way; None for the start itself."""
+    passed = in_slow_rate.prove(problem, recorded.slow, ()).end if recorded.slow else None
+    return in_time.prove(problem, recorded.path, (), passed).end if recorded.path else passed
+
+
+def settle(problem: Problem, trap: Trap, passed: Ball | None = None) -> Settled:
     """Prove that the flow, once it has passed a state, converges to the minimum in the trap short of the drop.
 
     passed: (centre, radius) of a ball, displacements (2m,) and a number, which the flow enters; None for the start.

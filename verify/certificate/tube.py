@@ -11,7 +11,7 @@ Defect. p' - f(p) in balls at N points gives coefficients e_k and, with M >= |f|
 of an ellipse E_rho, d = |sum_k |e_k||_2 plus the remainder (V21). The best rho of a list; N as large as it demands.
 
 Logarithmic norm. -Hess J likewise; the coefficients are rotated by Q before absolute values are taken, C_k -> Q^T C_k Q
-with remainders R -> |Q|^T R |Q|, and bounded on each of PIECES parts (V23). Off p, Schwarz' lemma along complex lines
+with remainders R -> |Q|^T R |Q|, and bounded on each of some parts (V23). Off p, Schwarz' lemma along complex lines
 through p, with |Hess J| <= M in norm within eta of p([-1, 1]) in C^2m, gives
 
     |Hess J(p + v) - Hess J(p)| <= (2 M / eta) |v| ,   mu = lambda_max(-Hess J(p)) + (2 M / eta) r            (V2)
@@ -47,7 +47,8 @@ from verify.certificate.logarithmic_norm import largest_eigenvalue, largest_row,
 from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 
-PIECES = 8  # parts on which the eigenvalues of the Hessian are bounded
+PARTS = (8, 32, 128)  # of a piece, on which the eigenvalues of the Hessian are bounded
+COUPLED, HARMLESS = 0.5, 0.05  # growth of a bound by couplings, relative or over a piece, that is left as it is
 RESOLVED = 12.0  # digits of the entries of a Hessian that its points resolve
 ELLIPSES = [flint.arb(rho) for rho in (1.5, 2, 2.5, 3.25, 4.5, 7, 12)]
 SHARE = flint.arb(1) / 32  # of the error so far that the remainder of a piece may be
@@ -61,7 +62,7 @@ class Tube:
     """A piece and how far from it the flow can be. Guarantee: enclosed.
 
     coefficients: of p in Chebyshev polynomials of x, shape (degree + 1, 2m). h: its duration. errors: bounds of |y - p|
-    at the ends of its parts, exact, shape (PIECES + 1,). hessian: M of (V4). defect: d. growth: int mu dt.
+    at the ends of its parts, exact, shape (parts + 1,). hessian: M of (V4). defect: d. growth: int mu dt.
     """
 
     coefficients: Array
@@ -77,7 +78,8 @@ class Tube:
 
     def error(self, x: flint.arb) -> flint.arb:
         """A bound of |y - p| at x, exact."""
-        part = min(max(int(float((x + 1) / 2) * PIECES), 0), PIECES - 1)
+        parts = len(self.errors) - 1
+        part = min(max(int(float((x + 1) / 2) * parts), 0), parts - 1)
         return max(self.errors[max(part - 1, 0) : part + 3])  # its neighbours too, whatever was rounded
 
 
@@ -94,7 +96,7 @@ class Tubes:
         """The tube around the polynomial with these coefficients, from |y - p| <= error at its begin."""
         rho, size, beyond = self._ellipse(coefficients, h, error)
         defect = self._defect(coefficients, h, size, beyond)
-        steepest, near, hessian = self._logarithmic_norms(coefficients, rho)
+        steepest, near, hessian = self._logarithmic_norms(coefficients, h, rho)
         lipschitz = 2 * hessian / near
         if not all(each.is_finite() for each in (lipschitz, *steepest)):
             raise NotProved("the Hessian is not known to be analytic near the trajectory; shorten the pieces")
@@ -104,9 +106,9 @@ class Tubes:
             if not r < near:
                 break
             mus = [(mu + lipschitz * r).upper() for mu in steepest]  # (V2)
-            errors = _gronwall(error, defect, mus, h / PIECES)
+            errors = _gronwall(error, defect, mus, h / len(mus))
             if all(each < r for each in errors):
-                return Tube(coefficients, h, errors, hessian, defect, float(sum(mus) * h / PIECES))
+                return Tube(coefficients, h, errors, hessian, defect, float(sum(mus) * h / len(mus)))
         raise NotProved("the tube around the trajectory grows too wide; ask for more digits, or shorter pieces")
 
     def _ellipse(self, coefficients: Array, h: flint.arb, error: flint.arb) -> tuple[flint.arb, int, flint.arb]:
@@ -137,7 +139,9 @@ class Tubes:
         defect[: len(coefficients) - 1] += chebyshev.derivative(coefficients) * (2 / h)
         return (norm(abs(defect).sum(axis=0)) + beyond).upper()
 
-    def _logarithmic_norms(self, coefficients: Array, rho: flint.arb) -> tuple[list[flint.arb], flint.arb, flint.arb]:
+    def _logarithmic_norms(
+        self, coefficients: Array, h: flint.arb, rho: flint.arb
+    ) -> tuple[list[flint.arb], flint.arb, flint.arb]:
         """lambda_max(-Hess J(p)) on each part; eta and M of (V2)."""
         around = chebyshev.reach(coefficients, flint.arb(1))
         slowest = min(self.landscape.units(coefficients[0] - around)[1])
@@ -153,14 +157,14 @@ class Tubes:
         if not self._belongs(H, coefficients, wide, rho):
             raise NotProved("the Hessian is not the derivative of the gradient; something is broken")
         C = chebyshev.coefficients(H)
-        Q = rotation(_objects(each.mid() for each in C[0].ravel()).reshape(C[0].shape), self.copies)
-        delta, R, sizes = obliqueness(Q), ball_matrix(Q), ball_matrix(abs(Q))
-        turned = _objects(each for Ck in C for each in (R.transpose() * ball_matrix(Ck) * R).entries())
-        beyond = (sizes.transpose() * ball_matrix(chebyshev.remainder(wide, rho, size)) * sizes).entries()
-        width = Q.shape[1]
-        parts = chebyshev.on_pieces(turned.reshape(size, width * width), PIECES)
-        hulls = [chebyshev.hull(part, _objects(beyond)).reshape(width, width) for part in parts]
-        return [largest_eigenvalue(hull, delta) for hull in hulls], near, hessian
+        Q = rotation(_midpoints(C[0]), self.copies)
+        delta, beyond = obliqueness(Q), _turned(chebyshev.remainder(wide, rho, size)[None], abs(Q))[0]
+        turned = _turned(C, Q)
+        for parts in PARTS:
+            found = [_steepest(part, beyond, delta, h) for part in chebyshev.on_pieces(turned, parts)]
+            if all(sharp for _, sharp in found):
+                break
+        return [bound for bound, _ in found], near, hessian
 
     def _belongs(self, H: Array, coefficients: Array, wide: Array, rho: flint.arb) -> bool:
         """(V8), or at least no contradiction to it. H: at its points; wide: bounds on the ellipse."""
@@ -179,6 +183,37 @@ class Tubes:
         slope = norm(self.landscape.gradient(p))
         doubt = slope * error + tube.hessian * error**2 / 2
         return self.landscape.drop(p) + flint.arb(0, doubt.upper()), (slope**2).mid()
+
+
+def _turned(matrices: Array, Q: Array) -> Array:
+    """Q^T C Q of matrices, shape (N, n, n)."""
+    R = ball_matrix(Q)
+    entries = (each for C in matrices for each in (R.transpose() * ball_matrix(C) * R).entries())
+    return _objects(entries).reshape(len(matrices), Q.shape[1], Q.shape[1])
+
+
+def _steepest(B: Array, beyond: Array, delta: flint.arb, h: flint.arb) -> tuple[flint.arb, bool]:
+    """(V23) for the matrix with these coefficients, shape (N, n, n), and remainders, turned already by Q; and whether
+    couplings add little. Where they do not, once more after another turn: 1 - delta is then the product of both.
+    """
+    bound, sharp = _bound(B, beyond, delta, h)
+    if sharp:
+        return bound, sharp
+    Q = rotation(_midpoints(B[0]))
+    own = obliqueness(Q)
+    both = (delta + own + delta * own).upper()
+    again, sharp = _bound(_turned(B, Q), _turned(beyond[None], abs(Q))[0], both, h)
+    return min(bound, again), sharp
+
+
+def _bound(B: Array, beyond: Array, delta: flint.arb, h: flint.arb) -> tuple[flint.arb, bool]:
+    bound = largest_eigenvalue(chebyshev.hull(B, beyond).tolist(), delta)
+    largest = max(B[0].diagonal()).mid()
+    return bound, bool(bound - largest <= max(COUPLED * abs(largest), HARMLESS / h))
+
+
+def _midpoints(matrix: Array) -> Array:
+    return _objects(each.mid() for each in matrix.ravel()).reshape(matrix.shape)
 
 
 def norm(vector: Array) -> Any:

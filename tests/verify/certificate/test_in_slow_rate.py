@@ -1,16 +1,19 @@
 """Recipe 2: enclosures that hold the truth, and everything that must break or widen them."""
 
+import json
 import random
 import tomllib
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import flint
-import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from numerics.arithmetic import Arb, _objects
 from numerics.escape import escape_time
@@ -21,8 +24,8 @@ from theory.parametrisation import Exp
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate import slow_field
-from verify.certificate.dyadic import digits_of, inside, outwards
-from verify.certificate.in_slow_rate import prove
+from verify.certificate.dyadic import digits_of, outwards
+from verify.certificate.in_slow_rate import Recorded, prove
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
 
@@ -66,7 +69,7 @@ def wider(found, other):
         return found[1] - found[0] > other[1] - other[0]
 
 
-@pytest.mark.parametrize("lag", ["20", "30"])
+@pytest.mark.parametrize("lag", ["20", pytest.param("30", marks=pytest.mark.slow)])
 def test_reference_values_are_enclosed(lag):
     (found,) = proved(pair(lag, "0.05"), 20).passages
     assert contains(found, REFERENCE["escape"]["pair"][lag]) and digits(found) >= 20
@@ -95,14 +98,44 @@ OTHERS = {
     "a lagged exponential": problem(Exponential(1, "1/2", lag=40), drop="0.02"),
     "erlang without a lag of its own": problem(Erlang(order=5, rate=2, lag=30), drop="0.001"),
     "two bumps, one negative": problem(Gaussian(lag=40), Gaussian(amplitude="-1/4", lag=50), drop="0.01"),
+    "a finite horizon": problem(Gaussian(lag=40), drop="0.02", horizon=42),
+    "two spares": problem(Gaussian(lag=200), start=(["1", "0", "0"], ["1", "0.7", "0.6"]), drop="0.005"),
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_other_plateaus_enclose_what_the_time_integrator_finds(name):
+FEW = ("box",)  # the others are slow
+
+
+@pytest.mark.parametrize(
+    "name", [each if each in FEW else pytest.param(each, marks=pytest.mark.slow) for each in OTHERS]
+)
+def test_other_plateaus_enclose_what_an_integrator_finds(name):
     (found,) = proved(OTHERS[name], 15).passages
     assert digits(found) >= 15
-    assert contains(found, escape_time(OTHERS[name], digits=18, engine="time").tau)
+    assert contains(found, escape_time(OTHERS[name], digits=18).tau)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=6)
+@given(
+    lag=st.integers(22, 130),
+    rate=st.sampled_from(["0.6", "0.7", "0.8", "0.85"]),
+    width=st.sampled_from(["1/2", "1", "2"]),
+    amplitude=st.sampled_from(["1", "-1", "2", "1/3"]),
+    part=st.fractions(Fraction(1, 10), Fraction(9, 10), max_denominator=50),
+)
+def test_random_pairs_are_enclosed_or_refused(lag, rate, width, amplitude, part):
+    """Part of about the largest drop that one spare can reach, 2.3/lag for a bump of area sqrt(2 pi)."""
+    drop = part * 2 / lag * (Fraction(amplitude) * Fraction(width)) ** 2
+    bump = Gaussian(amplitude=amplitude, width=width, lag=lag)
+    given_problem = problem(bump, start=(["1", "0"], ["1", rate]), drop=drop)
+    try:
+        (found,) = prove(given_problem, record(given_problem, 15)).passages
+    except NotProved as reason:
+        assert "plateau" in str(reason) or "rest" in str(reason)
+        return
+    assert digits(found) >= 14
+    assert contains(found, escape_time(given_problem, digits=18).tau)
 
 
 def test_two_recordings_intersect():
@@ -119,6 +152,13 @@ def test_several_drops_are_passed_in_order():
     assert found[0][0] <= found[1][1] and found[1][0] <= found[2][1]  # all within 1e-40 of the plateau's length
     for drop, passage in zip(drops, found, strict=True):
         assert contains(passage, escape_time(replace(given, drop=drop), digits=14).tau)
+
+
+def test_a_recording_goes_through_json_unchanged():
+    written = recorded(pair("100", "0.01"), 15).as_dict()
+    again = Recorded.from_dict(json.loads(json.dumps(written)))
+    assert again.as_dict() == written
+    assert prove(pair("100", "0.01"), again).passages == proved(pair("100", "0.01"), 15).passages
 
 
 # ---- what must fail or widen --------------------------------------------------------------------------------------

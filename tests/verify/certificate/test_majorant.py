@@ -1,4 +1,4 @@
-"""Bounds over polydiscs against complex values of the definition (M3) by Gauss-Legendre quadrature, from raw kernels."""
+"""Bounds over polydiscs against complex values of the definition by quadrature, from raw kernels."""
 
 import flint
 import numpy as np
