@@ -6,6 +6,7 @@ evaluated are the blocks of theory/: excess (D1), unit and pair blocks (L1), (L2
 are only summed.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,6 @@ class Landscape:
             here = [a - fitted for (a, _), (fitted, _) in zip(problem.start.units, problem.reference, strict=True)]
             there = [w - fitted for (_, w), (_, fitted) in zip(problem.start.units, problem.reference, strict=True)]
             self.start = numbers([*here, *there])
-            self.bump_loss = evaluate(weighted_square(problem.bump, sp.Integer(0), problem.horizon), arithmetic)
             self.start_gain = self.gain(self.start)
 
     def units(self, y: Array) -> tuple[Array, Array]:
@@ -102,7 +102,12 @@ class Landscape:
 
     def loss(self, y: Array) -> Any:
         """J at a state of shape (2m,) (M4), through (D2)."""
-        return self.bump_loss - self.gain(y)
+        return self._bump_loss - self.gain(y)
+
+    @cached_property
+    def _bump_loss(self) -> Any:
+        """|b|^2 of (D2)."""
+        return evaluate(weighted_square(self.problem.bump, sp.Integer(0), self.problem.horizon), self.arithmetic)
 
     def cancellation(self, y: Array) -> float:
         """Digits lost in the sums over units of (D1): log10 of the largest sum |terms| over the largest |sum|; >= 0.

@@ -20,11 +20,13 @@ BUMPS = {
     "erlang": (Erlang("2", order=2, lag=1), lambda t: 2 * (t >= 1) * (t - 1) ** 2 * np.exp(-(t - 1) * (t >= 1))),
     "power-law": (PowerLaw(omega="1/2"), lambda t: (1 + t) ** -1.5),
     "negative": (Gaussian("-2", lag="3"), lambda t: -2 * np.exp(-((t - 3) ** 2) / 2)),
+    "signed": ((Gaussian(lag="3"), Box("-1", 5, 6)), lambda t: np.exp(-((t - 3) ** 2) / 2) - (t >= 5) * (t <= 6)),
 }
 
 
 def problem(bump, horizon="inf"):
-    return Problem(Target([Exponential(), bump]), LinearRNN([("1", "1"), ("0", "0.7")]), "0.05", horizon)
+    terms = bump if isinstance(bump, tuple) else (bump,)
+    return Problem(Target([Exponential(), *terms]), LinearRNN([("1", "1"), ("0", "0.7")]), "0.05", horizon)
 
 
 def rule(horizon):
