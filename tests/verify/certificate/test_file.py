@@ -53,6 +53,9 @@ print(verdict.accepted, [m for m in sys.modules if re.fullmatch(r"numerics\\.({e
         (("format",), "memcurse certificate 2", "format: must be a known word"),
         (("memcurse",), 1, "memcurse: must be text"),
         (("parameters",), {"lag": 8}, "parameters: must be a table of strings"),
+        (("parameters",), {"target.terms.1.lag": "9"}, "parameters.target.terms.1.lag: must be that of the problem"),
+        (("parameters",), {"target.terms.0.kind": "box"}, "parameters.target.terms.0.kind: must be that"),
+        (("parameters",), {"target.horizon": "12"}, "parameters.target.horizon: must be that"),
         (("parameters",), [], "parameters: must be a table of strings"),
         (("recipe",), ["time"], "recipe: must be a word"),
         (("data",), None, "data: must be a table"),
@@ -78,6 +81,19 @@ def test_what_is_no_certificate_is_refused(filed, path, value, said):
         read(file)
     verdict = check(file)
     assert verdict.bad and not verdict.accepted and verdict.claim is None
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"target.terms.1.lag": "8.0"}, {"start.rates.1": "7/10", "start.rates.0": "1"}, {"target.horizon": "inf"},
+     {"escape.fraction": "1/2"}, {"start.rates.2": "3"}, {"target.terms.1.lag.0": "3"}, {"": ""}],
+)  # fmt: skip
+def test_parameters_are_those_of_the_problem_or_none_of_it(filed, parameters):
+    file, document = filed
+    file.write_text(json.dumps(document | {"parameters": parameters}), "utf-8")
+    verdict = check(file)
+    assert verdict.accepted and verdict.parameters == parameters
+    assert verdict.as_dict()["problem"] == document["problem"]
 
 
 @pytest.mark.parametrize("key", ["format", "memcurse", "parameters", "problem", "recipe", "claim", "data"])
