@@ -125,6 +125,15 @@ def test_any_bytes_are_answered_in_words(tmp_path, content, said):
         read(path)
 
 
+def test_a_file_that_is_too_large_is_not_read_to_its_end(filed, monkeypatch):
+    file, document = filed
+    monkeypatch.setattr("verify.certificate.file.LARGEST", size := file.stat().st_size)
+    assert read(file).problem == PAIR
+    file.write_text(json.dumps(document) + " " * size, "utf-8")
+    with pytest.raises(BadFile, match=f"is longer than {size} bytes"):
+        read(file)
+
+
 def test_a_truncated_file_is_refused_wherever_it_ends(filed):
     file, _ = filed
     content = file.read_bytes().rstrip()
