@@ -380,6 +380,13 @@ def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     assert check(out / "certificate-001.json").accepted
 
 
+@pytest.mark.slow
+def test_a_study_whose_certificates_fall_short_fails(tmp_path, capsys):
+    one = STUDY.replace('["8", "10"]', '["8"]').replace("[start]", '[start]\nparametrisation = "exp"')
+    assert main(["verify", written(tmp_path, one + "[certify]\n")]) == 1
+    assert "is not certified: " in capsys.readouterr().err
+
+
 def test_a_falsified_estimate_fails_loudly(made, tmp_path, capsys, monkeypatch):
     """The run exits with 1 as soon as one digit of an escape time is not the one that was proved."""
     found = json.loads(json.dumps(made[2]["cells"][0]))
