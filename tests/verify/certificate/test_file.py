@@ -11,7 +11,7 @@ from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate.certificate import certify
-from verify.certificate.checking import check
+from verify.certificate.checking import Conclusion, check
 from verify.certificate.file import FORMAT, BadFile, Claim, Filed, read, write
 
 ROOT = Path(__file__).parents[3]
@@ -152,6 +152,17 @@ def test_no_file_and_no_recipe_are_answered_in_words(filed, tmp_path):
         assert verdict.bad and "recipe: must be one of" in verdict.reason
     file.write_text(json.dumps(document | {"data": {"loss": "0x1*2^0"}}), "utf-8")
     assert check(file).bad
+
+
+@pytest.mark.parametrize("outcome", ["stationary", "ordered"])
+def test_another_outcome_without_a_time_is_not_what_was_proved(filed, outcome):
+    file, document = filed
+    document["claim"]["outcome"] = outcome
+    file.write_text(json.dumps(document), "utf-8")
+    verdict = check(file)
+    assert not verdict.accepted and "its data prove unreachable" in verdict.reason
+    assert verdict.provable == Claim("unreachable")
+    assert not Conclusion(outcome).proves(Claim(outcome, "1", "2")) and Conclusion(outcome).proves(Claim(outcome))
 
 
 def test_a_drop_within_reach_is_not_proved_to_be_out_of_it(filed):
