@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import flint
 import pytest
 
+from numerics.arithmetic import Arb
 from verify.certificate import certificate, recording_time
 from verify.certificate.certificate import NOT_CERTIFIED, Certificate, certify
+from verify.certificate.checking import Conclusion
+from verify.certificate.dyadic import digits_of
 from verify.certified import CertifiedCell, StudyCertificates
 from verify.study import load
 
@@ -22,6 +26,16 @@ def test_fewer_digits_than_asked_are_short_and_so_is_nothing():
     cells = [CertifiedCell({"lag": str(i)}, each) for i, each in enumerate((enough, few, nothing, never))]
     said = StudyCertificates(STUDY, 5, tuple(cells)).shortcomings
     assert said == ("lag = 1 has 4 certified digits, 5 were asked", "lag = 2 is not certified: it was too hard")
+
+
+def test_a_claim_has_the_digits_asked_where_rounding_costs_one():
+    """5/4 +- 2^-100 to six digits is [1.24999, 1.25001], which certifies four."""
+    with Arb(60).working():
+        lower, upper = flint.arb("1.25") - flint.arb(2) ** -100, flint.arb("1.25") + flint.arb(2) ** -100
+    claim = Conclusion("escaped", lower, upper).claim(5)
+    assert (claim.lower, claim.upper) == ("1.249999", "1.250001")
+    most = Conclusion("escaped", lower, upper).claim(100)
+    assert digits_of(str(most.lower), str(most.upper)) == 29  # 5/4 over 2^-99, and a place for rounding
 
 
 @pytest.mark.parametrize(("left_out", "short"), [([], False), ([12], False), ([12, 30, 40], True)])
