@@ -8,7 +8,6 @@ TimeIsUp is no Exception, so that no `except Exception` on the way takes it for 
 """
 
 import ctypes
-import math
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ def deadline(moment: float) -> Iterator[None]:
     left = moment - time.perf_counter()
     if left <= 0:
         raise TimeIsUp
-    if left == math.inf:
+    if left > threading.TIMEOUT_MAX:  # centuries, which no timer takes
         yield
         return
     here = ctypes.c_ulong(threading.get_ident())

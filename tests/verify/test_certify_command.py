@@ -111,6 +111,12 @@ def claimed(lower, upper):
     return tamper
 
 
+def another_lag(document):
+    """Of the problem, and of the parameters: at odds with these it would not be looked at."""
+    lag = f"{document['problem']['target']['terms'][1]['lag']}.001"
+    document["problem"]["target"]["terms"][1]["lag"] = document["parameters"][LAG] = lag
+
+
 def values(document):
     return document["data"]["values"]
 
@@ -122,7 +128,7 @@ TAMPERED = {
     "a duration": at("data", "durations", 3, change=bits(-20)),
     "a node": at("data", "nodes", 2, change=bits(-20)),
     "the last value": at("data", "values", -1, 0, change=bits(-10)),
-    "the lag of the study": at("problem", "target", "terms", 1, "lag", change=lambda lag: f"{lag}.001"),
+    "the lag of the study": another_lag,
     "the drop": at("problem", "escape", "drop", change=lambda drop: "0.0501"),
     "a rate of the start": at("problem", "start", "rates", 1, change=lambda rate: "0.7001"),
     "the horizon": at("problem", "target", "horizon", change=lambda horizon: "12"),
@@ -175,6 +181,7 @@ def test_a_wider_claim_stands(tampered):
 
 
 BROKEN = {
+    "a lag that is not the cell's": at("problem", "target", "terms", 1, "lag", change=lambda lag: f"{lag}.001"),
     "recipe": at("recipe", change=lambda recipe: "minimum"),
     "a radius": at("data", "values", 5, 0, change=lambda stored: "1 +/- 1"),
     "a float": at("data", "values", 5, 0, change=lambda stored: 0.5),
@@ -371,6 +378,13 @@ def test_the_report_and_the_checks_carry_the_certificates(tmp_path, capsys):
     page = (out / "index.html").read_text("utf-8")
     assert "Certified escape times" in page and "15.02589\u202f97759[0, 1]" in page
     assert check(out / "certificate-001.json").accepted
+
+
+@pytest.mark.slow
+def test_a_study_whose_certificates_fall_short_fails(tmp_path, capsys):
+    one = STUDY.replace('["8", "10"]', '["8"]').replace("[start]", '[start]\nparametrisation = "exp"')
+    assert main(["verify", written(tmp_path, one + "[certify]\n")]) == 1
+    assert "is not certified: " in capsys.readouterr().err
 
 
 def test_a_falsified_estimate_fails_loudly(made, tmp_path, capsys, monkeypatch):

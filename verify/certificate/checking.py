@@ -23,6 +23,7 @@ from verify.certificate import in_slow_rate, in_time, ordering, stationary
 from verify.certificate.dyadic import digits_of, inside, outwards
 from verify.certificate.file import BadFile, Claim, read
 from verify.certificate.proved import NotProved, Proved
+from verify.certificate.question import as_document
 
 SHOWN = 30  # digits at most of an interval that is only told
 Data = dict[str, Any]
@@ -114,7 +115,7 @@ PROVERS: dict[str, Callable[[Problem, Data], Conclusion]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a file. claim: of the file, None where there is none. provable: what its data prove, or None.
+    """What became of a file. problem, claim: of the file, None where there is none. provable: what its data prove.
 
     also: what else they prove. bad: whether it is no certificate at all. reason: why it is accepted, or is not.
     """
@@ -123,6 +124,7 @@ class Verdict:
     accepted: bool
     reason: str
     parameters: dict[str, str] | None = None
+    problem: Problem | None = None
     recipe: str | None = None
     claim: Claim | None = None
     provable: Claim | None = None
@@ -133,6 +135,7 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         found = {name: value for name, value in vars(self).items() if name != "bad"}
+        found["problem"] = self.problem and as_document(self.problem)
         return found | {name: claim and vars(claim) for name in ("claim", "provable") for claim in [found[name]]}
 
 
@@ -145,7 +148,7 @@ def check(path: Path) -> Verdict:
         return Verdict(str(path), False, str(error), bad=True)
 
     def verdict(accepted: bool, reason: str, **found: Any) -> Verdict:
-        known = filed.parameters, filed.recipe, filed.claim
+        known = filed.parameters, filed.problem, filed.recipe, filed.claim
         return Verdict(str(path), accepted, reason, *known, seconds=time.perf_counter() - began, **found)
 
     try:

@@ -12,7 +12,7 @@ The unit is chosen so that |upper| has the digits wanted. Digits certified are t
 
     n = the largest integer >= 0 with (upper - lower) 10^n <= |upper| ,                            (D3)
 
-and none where the signs differ.
+which is 0 where the signs differ.
 """
 
 import re
@@ -158,8 +158,6 @@ def digits_of(lower: str, upper: str) -> int:
     low, high = low * 10 ** (p - unit), high * 10 ** (q - unit)
     if low > high:
         raise ValueError(f"lower must not exceed upper, got {_short(lower)} and {_short(upper)}")
-    if low * high <= 0:
-        return 0
     return len(str(abs(high) // max(1, high - low))) - 1
 
 

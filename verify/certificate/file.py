@@ -1,7 +1,7 @@
 """A certificate as a file: JSON that holds the problem, the recipe, the recorded data and the claim, and nothing else.
 
     format      FORMAT, the version of these rules        memcurse    the version that wrote it; not read for a proof
-    parameters  the cell's, as the study writes them; for a person, not for the proof
+    parameters  the cell's, as the study writes them; for a person, not for the proof, but not at odds with the problem
     problem     target, start, escape (verify/certificate/question.py)
     recipe      how it is proved (verify/certificate/checking.py), and data: what the recipe needs, dyadics as text
     claim       outcome; of an escape, lower and upper, decimals that enclose tau
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from theory.exact import exact
 from theory.problem import Problem
 from verify.certificate.dyadic import digits_of
 from verify.certificate.question import as_document, exactly, problem_in
-from verify.entries import Float, StudyError, bad, choice
+from verify.entries import Float, StudyError, bad, choice, shown
 
 FORMAT = "memcurse certificate 1"
 LARGEST = 100_000_000  # bytes
@@ -80,6 +81,7 @@ def read(path: Path) -> Filed:
         if not isinstance(document["data"], dict):
             raise bad("data", "must be a table", document["data"], "it is what the recipe has recorded")
         problem, claim = problem_in(document["problem"]), _claim(document["claim"])
+        _check_parameters(parameters, document["problem"])
         return Filed(parameters, problem, document["recipe"], claim, document["data"])
     except ValueError as error:
         raise BadFile(f"{path}: {error}") from None
@@ -113,6 +115,25 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> NoReturn:
     raise StudyError(f"must hold numbers only, got {text}")
+
+
+def _check_parameters(parameters: dict[str, str], problem: Any) -> None:
+    """StudyError where a parameter names a number of the problem and gives another: that would be some other cell."""
+    for path, value in parameters.items():
+        here = problem
+        for part in path.split("."):
+            table = {str(i): each for i, each in enumerate(here)} if isinstance(here, list) else here
+            here = table.get(part) if isinstance(table, dict) else None
+        if isinstance(here, str) and not _same(here, value):
+            raise bad(f"parameters.{path}", "must be that of the problem", value, f"there it is {shown(here)}")
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two entries are the same number, or the same word."""
+    try:
+        return bool(exact(one, "this") == exact(other, "that"))
+    except ValueError:
+        return one == other
 
 
 def _claim(written: Any) -> Claim:

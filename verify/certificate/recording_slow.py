@@ -57,13 +57,13 @@ def record(problem: Problem, digits: int) -> Recorded:
     with balls.working():
         manifold = SlowManifold(flow, here.spare)
         tubes = SlowTubes(problem, here.spare, balls)
-        start_up, y = _start_up(manifold, here, digits, SETTLED if manifold.fast.all() else SETTLED + hard)
-        if manifold.fast.all():
-            y = flow.landscape.start.copy()  # else other spares have moved
+        start_up, after = _start_up(manifold, here, digits, SETTLED if manifold.fast.all() else SETTLED + hard)
+        y = (flow.landscape.start if manifold.fast.all() else after).copy()  # other spares would have moved
         grid = flint.arb(2) ** int((digits + INSIDE) * BITS_PER_DIGIT)
         y[manifold.clock] = ((y[manifold.clock] * grid).ceil() + 1) / grid  # a little above, of few bits
-        pieces = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
-        return Recorded(here.spare, start_up, tuple(pieces), balls.digits)
+        found = _pieces(manifold, tubes, y, digits, LOOSEST / 10**hard)
+        pieces = tuple(each for each in found if each.bottom < after[manifold.clock])  # not passed in the start-up
+        return Recorded(here.spare, start_up, pieces, balls.digits)
 
 
 def _start_up(manifold: SlowManifold, here: Clock, digits: int, settled: int) -> tuple[InTime, Array]:

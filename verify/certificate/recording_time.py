@@ -29,6 +29,7 @@ from numerics.run import Outcome
 from theory.problem import Problem
 from verify.certificate import chebyshev
 from verify.certificate.in_time import Recorded
+from verify.certificate.majorant import Majorant
 from verify.certificate.proved import NotProved
 from verify.certificate.tube import norm
 
@@ -60,6 +61,7 @@ def record(
     the start. stages: of the steps.
     Raises NotProved where the flow is not seen to escape, or the integrator gives up.
     """
+    Majorant(problem)  # raises for a kernel that no proof is for, before anything is integrated
     tau, goal = (flint.arb(span), float(digits)) if span else _goal(problem, digits)
     decades = max(0.0, float(tau.log()) / log(10))
     goal += decades if span else 0.0  # what is left is not known to the last digits of a long span

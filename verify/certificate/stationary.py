@@ -203,7 +203,7 @@ def settle(problem: Problem, trap: Trap, passed: Ball | None = None) -> Settled:
         d = norm(back @ (p[phi.own] - c)) + norm(back.ravel()) * rho
         fall, more = phi.landscape.drop(phi.state(c)), g**2 / (2 * (1 - kappa))
         above = fall - phi.landscape.drop(p + flint.arb(0, 1) * rho)
-        if not (d < r and above < (1 - kappa) * r**2 / 2 - g * r):  # (V63)
+        if not (d < r and above < (1 - kappa) * r**2 / 2 - g * r):  # (V62), (V63)
             raise NotProved("the state that the flow has passed is not proved to lie in the trap")
         if not fall + more < evaluate(problem.drop, arithmetic):  # (V65)
             raise NotProved("the loss at the minimum is not proved to be short of the drop")

@@ -11,7 +11,7 @@ from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
 from verify.certificate.certificate import certify
-from verify.certificate.checking import check
+from verify.certificate.checking import Conclusion, check
 from verify.certificate.file import FORMAT, BadFile, Claim, Filed, read, write
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +53,9 @@ print(verdict.accepted, [m for m in sys.modules if re.fullmatch(r"numerics\\.({e
         (("format",), "memcurse certificate 2", "format: must be a known word"),
         (("memcurse",), 1, "memcurse: must be text"),
         (("parameters",), {"lag": 8}, "parameters: must be a table of strings"),
+        (("parameters",), {"target.terms.1.lag": "9"}, "parameters.target.terms.1.lag: must be that of the problem"),
+        (("parameters",), {"target.terms.0.kind": "box"}, "parameters.target.terms.0.kind: must be that"),
+        (("parameters",), {"target.horizon": "12"}, "parameters.target.horizon: must be that"),
         (("parameters",), [], "parameters: must be a table of strings"),
         (("recipe",), ["time"], "recipe: must be a word"),
         (("data",), None, "data: must be a table"),
@@ -78,6 +81,19 @@ def test_what_is_no_certificate_is_refused(filed, path, value, said):
         read(file)
     verdict = check(file)
     assert verdict.bad and not verdict.accepted and verdict.claim is None
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"target.terms.1.lag": "8.0"}, {"start.rates.1": "7/10", "start.rates.0": "1"}, {"target.horizon": "inf"},
+     {"escape.fraction": "1/2"}, {"start.rates.2": "3"}, {"target.terms.1.lag.0": "3"}, {"": ""}],
+)  # fmt: skip
+def test_parameters_are_those_of_the_problem_or_none_of_it(filed, parameters):
+    file, document = filed
+    file.write_text(json.dumps(document | {"parameters": parameters}), "utf-8")
+    verdict = check(file)
+    assert verdict.accepted and verdict.parameters == parameters
+    assert verdict.as_dict()["problem"] == document["problem"]
 
 
 @pytest.mark.parametrize("key", ["format", "memcurse", "parameters", "problem", "recipe", "claim", "data"])
@@ -109,6 +125,15 @@ def test_any_bytes_are_answered_in_words(tmp_path, content, said):
         read(path)
 
 
+def test_a_file_that_is_too_large_is_not_read_to_its_end(filed, monkeypatch):
+    file, document = filed
+    monkeypatch.setattr("verify.certificate.file.LARGEST", size := file.stat().st_size)
+    assert read(file).problem == PAIR
+    file.write_text(json.dumps(document) + " " * size, "utf-8")
+    with pytest.raises(BadFile, match=f"is longer than {size} bytes"):
+        read(file)
+
+
 def test_a_truncated_file_is_refused_wherever_it_ends(filed):
     file, _ = filed
     content = file.read_bytes().rstrip()
@@ -127,6 +152,17 @@ def test_no_file_and_no_recipe_are_answered_in_words(filed, tmp_path):
         assert verdict.bad and "recipe: must be one of" in verdict.reason
     file.write_text(json.dumps(document | {"data": {"loss": "0x1*2^0"}}), "utf-8")
     assert check(file).bad
+
+
+@pytest.mark.parametrize("outcome", ["stationary", "ordered"])
+def test_another_outcome_without_a_time_is_not_what_was_proved(filed, outcome):
+    file, document = filed
+    document["claim"]["outcome"] = outcome
+    file.write_text(json.dumps(document), "utf-8")
+    verdict = check(file)
+    assert not verdict.accepted and "its data prove unreachable" in verdict.reason
+    assert verdict.provable == Claim("unreachable")
+    assert not Conclusion(outcome).proves(Claim(outcome, "1", "2")) and Conclusion(outcome).proves(Claim(outcome))
 
 
 def test_a_drop_within_reach_is_not_proved_to_be_out_of_it(filed):
