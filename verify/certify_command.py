@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.means import Refused, add_options, integer
+from verify.means import Interrupted, Refused, add_options, integer
 from verify.outbox import writing
 
 if TYPE_CHECKING:
@@ -44,19 +44,22 @@ def given(arguments: argparse.Namespace) -> bool:
 
 
 def certificates(study: "Study", arguments: argparse.Namespace, means: "Means") -> "StudyCertificates":
-    """Those of a study, written to the folder of --out where there is one. Of --recipe and --max-seconds, if given."""
+    """Those of a study, files in the folder of --out where there is one. Of --recipe and --max-seconds, if given."""
     from verify import terminal
     from verify.certified import certify_study
 
     limit = getattr(arguments, "max_seconds", None)
     options: dict[str, Any] = {} if limit is None else {"max_seconds": float(limit)}
-    options["recipe"] = getattr(arguments, "recipe", None)
+    options |= {"recipe": getattr(arguments, "recipe", None), "folder": arguments.out, "executor": means.executor}
     with terminal.progress("Certificates", not arguments.json) as bar:
-        found = certify_study(study, digits=arguments.digits, executor=means.executor, progress=bar, **options)
-    with writing(means.folder.parent) if means.folder else nullcontext():
-        if means.folder:
-            found.save(means.folder)
-    return found
+        try:
+            with writing(arguments.out) if arguments.out else nullcontext():
+                return certify_study(study, digits=arguments.digits, progress=bar, **options)
+        except KeyboardInterrupt:
+            if arguments.out is None:
+                raise
+            safe = f"the certificates made so far are safe in {arguments.out}"
+            raise Interrupted(f"interrupted, {safe}; the same command goes on from there") from None
 
 
 def verdicts(arguments: argparse.Namespace) -> "Sequence[Verdict]":

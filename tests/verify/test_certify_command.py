@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
@@ -14,10 +15,10 @@ import pytest
 
 from studies import LAG, pair_study
 from verify import compare_certified, sweep
-from verify.certificate.certificate import Certificate
+from verify.certificate.certificate import KEPT, Certificate
 from verify.certificate.checking import check
 from verify.certificate.dyadic import digits_of, parse, text
-from verify.certified import CertifiedCell, StudyCertificates
+from verify.certified import CertifiedCell, StudyCertificates, certify_study
 from verify.cli import main
 from verify.study import load
 
@@ -415,3 +416,47 @@ def test_a_falsified_estimate_fails_loudly(made, tmp_path, capsys, monkeypatch):
     assert main(["verify", str(tmp_path / "mine.toml")]) == 1
     out, err = capsys.readouterr()
     assert "FAIL" in out and "cross-checks failed: escape time" in err
+
+
+# ---- files that are there already ---------------------------------------------------------------------------------
+
+
+def test_a_killed_run_goes_on_from_its_files(tmp_path):
+    study, out = written(tmp_path, STUDY), tmp_path / "out"
+    asked = [sys.executable, "-m", "verify.cli", "certify", study, "--json", "--out", str(out)]
+    first = out / "certificate-001.json"
+    with subprocess.Popen(asked, stdout=subprocess.DEVNULL, cwd=ROOT) as running:
+        while not first.exists() and running.poll() is None:
+            time.sleep(0.01)
+        running.kill()
+    made_at, second = first.stat().st_mtime_ns, (out / "certificate-002.json").exists()
+    cells = json.loads(subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, check=True).stdout)["cells"]
+    assert [cell["why"] == KEPT for cell in cells] == [True, second]
+    assert check(first).accepted and made_at < first.stat().st_mtime_ns  # claimed anew, as it was proved
+    for cell, lag in zip(cells, ("8", "10"), strict=True):
+        assert Decimal(cell["lower"]) < Decimal(REFERENCE[lag]) < Decimal(cell["upper"])
+
+
+def noisy(content):
+    document = json.loads(content)
+    at("data", "values", 57, 1, change=bits(-20))(document)
+    return json.dumps(document)
+
+
+def test_a_file_that_does_not_answer_is_made_anew(made, tmp_path):
+    study = load(made[0])
+
+    def why(change, **options):
+        for i in (1, 2):
+            text = (made[1] / f"certificate-00{i}.json").read_text("utf-8")
+            (tmp_path / f"certificate-00{i}.json").write_text(change(text), "utf-8")
+        found = certify_study(study, folder=tmp_path, **options)
+        assert all(check(tmp_path / f"certificate-00{i}.json").accepted for i in (1, 2))
+        return [cell.certificate.why == KEPT for cell in found.cells]
+
+    assert why(lambda text: text) == [True, True]
+    assert why(lambda text: text, digits=12) == [True, True]  # its data prove more than it claims
+    assert why(lambda text: text, digits=30) == [False, False]
+    assert why(lambda text: text[:-10]) == [False, False]
+    assert why(lambda text: text.replace('"drop": "1/20"', '"drop": "1/25"')) == [False, False]
+    assert why(noisy) == [False, False]

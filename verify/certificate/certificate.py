@@ -39,6 +39,7 @@ NOT_CERTIFIED = "not certified"
 EXTRA = 2  # digits asked of a recorder beyond those wanted
 ATTEMPTS = 3  # at a proof, with more digits each time
 FIRST = {"slow-rate": "a plateau, whose slow rate tells the time"}  # why a recipe, where none before it was refused
+KEPT = "its file was there, and is proved again"
 MORE = 8  # digits asked beyond those of an attempt that proved nothing
 Progress = Callable[[str], None]
 
@@ -126,6 +127,16 @@ def certify(
     except TimeIsUp:
         found = Certificate(problem, NOT_CERTIFIED, f"max_seconds = {max_seconds:g} came first", digits)
     return replace(found, seconds=time.perf_counter() - began)
+
+
+def proved_again(filed: Filed, digits: int) -> Certificate | None:
+    """The certificate that a file holds, proved from its data; None where they do not prove so many digits."""
+    began = time.perf_counter()
+    try:
+        found = _proved(filed.problem, filed.recipe, filed.data, digits)
+    except (ArithmeticError, ValueError):
+        return None
+    return None if found.short else replace(found, why=KEPT, seconds=time.perf_counter() - began)
 
 
 def _certified(problem: Problem, digits: int, recipe: Recipe | None, tell: Progress) -> Certificate:

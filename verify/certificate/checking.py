@@ -157,7 +157,7 @@ def check(path: Path) -> Verdict:
     except NotProved as error:
         return verdict(False, f"its data do not prove it: {error}")
     except ValueError as error:
-        return verdict(False, f"{path}: data: {error}", bad=True)
+        return verdict(False, f"{path}: {error}", bad=True)
     except Exception as error:  # data that break a proof off prove nothing
         return verdict(False, f"its data do not prove it: {type(error).__name__}: {error}")
     if accepted:

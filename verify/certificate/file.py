@@ -52,7 +52,7 @@ class Filed:
 
 
 def write(filed: Filed, path: Path, version: str) -> None:
-    """Write a certificate; ValueError where the problem is none that a file can hold."""
+    """Write a certificate, the whole file at once; ValueError where the problem is none that a file can hold."""
     document = {
         "format": FORMAT,
         "memcurse": version,
@@ -62,7 +62,9 @@ def write(filed: Filed, path: Path, version: str) -> None:
         "claim": vars(filed.claim),
         "data": filed.data,
     }
-    path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def read(path: Path) -> Filed:
