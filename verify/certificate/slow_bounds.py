@@ -63,7 +63,7 @@ class SlowBounds:
     def __init__(self, problem: Problem, components: Components) -> None:
         self.components = components
         for kernel in problem.bump:
-            if not isinstance(kernel, ONE_SIGN):
+            if type(kernel) not in ONE_SIGN:  # one derived from these may have any shape
                 raise NotProved(f"the slow rate certifies no bump of kind {kernel.kind}, whose sign is not known")
         fit = tuple(problem.pairing[unit] for unit in sorted(problem.pairing))
         bare = replace(problem, target=Target(fit)) if fit else problem
@@ -116,7 +116,7 @@ class SlowBounds:
         if not all(each > 0 for each in lowest):
             return None
         B = np.array([self._bump(rate) for rate in lowest]).T / smallest
-        highest = (rates + around[m:])[of.spare].upper()
+        highest = (rates + around[m:])[of.spare].lower()  # B falls: more than at the end itself, over the kappa there
         ends = zip(self._bump(lowest[of.spare]), self._bump(highest), strict=True)
         B[:, of.spare] = [(low / largest).max(high / smallest) for low, high in ends]  # (V45)
 
