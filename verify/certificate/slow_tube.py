@@ -159,6 +159,12 @@ class SlowTubes:
         lean = _size(shear.sup(flint.arb(1))[0]) if shear else ZERO
         return Along(shear, self._pair(sup[:n]), sup[n], norms, lean)
 
+    def defect(self, piece: Stretch) -> Pair:
+        """|E| in U and v along a piece, before any shear."""
+        found = chebyshev.coefficients(self.field.linearised(piece)[0].defect)
+        left = self.bounds.remainders(piece, None)[: found.shape[1]]
+        return self._pair(_objects(each.upper() for each in abs(found).sum(axis=0) + left))
+
     def _norms(self, jacobian: Array, sensitivity: Array) -> Norms:
         k = self.components.fast
         above, below = jacobian[:k], jacobian[k:]
