@@ -20,7 +20,7 @@ import numpy as np
 from numerics.arithmetic import Arb, Array, _objects
 from verify.certificate import chebyshev
 
-ROUNDS = 6  # of choosing R
+ROUNDS, SLOW = 6, 0.1  # of choosing R, and what the last one must gain
 CUT = 1e-14  # below it, singular values are none: there is more than one smooth solution
 
 
@@ -81,8 +81,10 @@ def choose(raw: Linearised, degree: int, fast: int, h: flint.arb, arithmetic: Ar
     project = lambda samples: numbers(chebyshev.coefficients(numbers(samples))[: degree + 1])
     shear, tried = Shear(project(-inverse @ b), h), list[tuple[flint.arb, Shear]]()
     for _ in range(ROUNDS):
-        left = numbers(_applied(raw, *shear.at(size), -1).jacobian[:, :fast, fast:])
+        left = numbers(shear.applied(raw, size).jacobian[:, :fast, fast:])
         tried.append((abs(left).max(), shear))
+        if len(tried) > 1 and not tried[-1][0] < SLOW * tried[-2][0]:
+            break
         change = _newton(raw, shear, numbers(raw.kappa2 * inverse), c, numbers(inverse @ left))
         shear = Shear(numbers(shear.coefficients - change), h)
     return min(tried, key=lambda each: each[0])[1]
@@ -101,18 +103,18 @@ def _newton(raw: Linearised, shear: Shear, inverse: Array, c: Array, left: Array
     driven -= np.einsum("ij,iab,idc->iacjbd", T, floats(inverse), floats(e + c @ R))
     driven += np.einsum("ij,iab,cd->iacjbd", slope, floats(raw.G * inverse), np.eye(r))
     project = floats(chebyshev.coefficients(_identity(size)))[:terms]
-    matrix = np.einsum("ni,iacjbd->nacjbd", project, driven).reshape(terms * k * r, -1)
+    matrix = np.tensordot(project, driven, 1).reshape(terms * k * r, -1)
     right = chebyshev.coefficients(left)[:terms].ravel()
     unit = abs(right).max()
-    return _numbers(np.linalg.lstsq(matrix, floats(right / unit), CUT)[0]).reshape(terms, k, r) * unit
+    scaled = floats(right / unit)
+    if not (np.isfinite(matrix).all() and np.isfinite(scaled).all()):  # nothing is left, or nothing is known
+        return np.full((terms, k, r), flint.arb(0))
+    solution = np.linalg.lstsq(matrix, scaled, CUT)[0]
+    return _objects(map(flint.arb, solution.tolist())).reshape(terms, k, r) * unit
 
 
 def _identity(size: int) -> Array:
     return np.array([[flint.arb(int(i == j)) for j in range(size)] for i in range(size)])
-
-
-def _numbers(values: Array) -> Array:
-    return _objects(map(flint.arb, values.ravel().tolist()))
 
 
 def _applied(raw: Linearised, R: Array, R_beta: Array, minus: int) -> Linearised:
