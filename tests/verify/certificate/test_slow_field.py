@@ -4,6 +4,7 @@ import cmath
 import math
 import random
 from dataclasses import replace
+from functools import cache
 
 import flint
 import mpmath
@@ -42,6 +43,7 @@ def stretch(spares):
     return Stretch(*numbers, exact(path), exact(slowness))
 
 
+@cache
 def tubes(spares):
     problem = Problem(Target([Exponential(), Gaussian(lag=LAG)]), LinearRNN.of(*START[spares]), "0.02")
     return SlowTubes(problem, 1, BALLS)
@@ -185,6 +187,7 @@ def test_the_signal_is_bounded_whichever_way_its_scaled_size_goes(lag):
     assert largest <= bound < 3 * largest
 
 
+@pytest.mark.slow
 def test_a_shear_changes_coordinates_and_nothing_else():
     """E and D Phi of (V46) against the flow of W = V_u - R V_v, differentiated numerically."""
     piece, by_hand, source = stretch(2), ByHand(stretch(2), 2), random.Random(3)
