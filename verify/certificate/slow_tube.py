@@ -337,7 +337,7 @@ def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
 
 
 def _largest(part: Array, halvings: int) -> flint.arb:
-    """lambda_max on [-1, 1] of symmetric coefficients, by halves where the ball of all values is too wide to tell.
+    """A bound of lambda_max on [-1, 1] from symmetric coefficients, by halves where one ball of all values is too wide.
 
     Beside fast rates of order one a slow one is lost when its eigenvector turns by more than the root of it.
     """
