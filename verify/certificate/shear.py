@@ -8,9 +8,9 @@ R(w) ~ -M^{-1} b and V_u = W + R V_v, the same flow reads, R_beta the derivative
     V_v' = kappa^2 [ c W + (c R + e) V_v + E_v ] ,   zeta - delta = lambda_u W + (lambda_v + lambda_u R) V_v
 
 Any R will do; it is chosen anew by whoever proves, and exact. With one spare there is no v, and nothing to do. What no
-R cures: kappa^2 R c is far from symmetric, so M - kappa^2 R c may have a positive logarithmic norm where its eigenvalues
-are negative, late on the way of three spares 0.7, 0.5, 0.9 at L = 60 (+4e-8 beside -5e-8). A norm that weighs the slow
-direction less would be needed there; without one such cells are not certified by this recipe. Derived here.
+R cures: kappa^2 R c is far from symmetric, so M - kappa^2 R c may have a positive logarithmic norm where all its
+eigenvalues are negative, as late on the way of three spares 0.7, 0.5, 0.9 at L = 60 (+4e-8 beside -5e-8). That wants a
+norm that weighs the slow direction less; without one such cells are not certified by this recipe. Derived here.
 """
 
 from dataclasses import dataclass

@@ -129,7 +129,7 @@ def test_what_is_sampled_along_a_piece_is_the_flow_and_its_derivatives(spares):
             assert abs(number(found.sensitivity[i, j], ctx)[0] - sensitivity) < 1e-18
 
 
-@pytest.mark.parametrize("spares", [1, 2])
+@pytest.mark.parametrize("spares", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_bounds_hold_on_an_ellipse_and_are_not_absurd(spares):
     """Rejects (V44) with one power of k_max too few, and (V45) with one end only."""
     piece, by_hand, rho = stretch(spares), ByHand(stretch(spares), spares), 2.2
