@@ -26,6 +26,7 @@ from numerics.compiling import evaluate
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import in_time
+from verify.certificate.crossing import crossing
 from verify.certificate.dyadic import check_integers, fields_of, listed
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.slow_field import Stretch
@@ -33,7 +34,7 @@ from verify.certificate.slow_tube import SlowTubes, Tube
 
 RECIPE = "slow-rate"
 FEWEST_DIGITS, MOST_DIGITS = 10, 5000  # of working precision
-MOST_NEWTON, MARGINS = 100, 40
+MARGINS = 40  # doublings of the distance from the crossing at which (V57) is tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ def _check(problem: Problem, recorded: Recorded) -> None:
 
 def _bracket(tubes: SlowTubes, tube: Tube, goal: flint.arb) -> tuple[flint.arb, flint.arb]:
     """Two points of a piece, exact, between which the flow passes the drop (V57)."""
-    x = _crossing(tubes, tube, goal)
+    x = crossing(lambda x: tubes.drop(tube, x), goal, tube.begin)
     reached, slope = tubes.drop(tube, x)
     margin = (2 * abs(reached - goal).upper() / slope).mid()
     before = behind = None
@@ -133,18 +134,3 @@ def _bracket(tubes: SlowTubes, tube: Tube, goal: flint.arb) -> tuple[flint.arb, 
             return before, behind
         margin = 2 * margin
     raise NotProved("the crossing of the drop is not resolved; ask for more digits")
-
-
-def _crossing(tubes: SlowTubes, tube: Tube, goal: flint.arb) -> flint.arb:
-    """Where J(0) - J is the drop, nearly: Newton's method, kept between two points by bisection. Not proved."""
-    low, high = tube.begin.mid(), flint.arb(1)
-    x = ((low + high) / 2).mid()
-    for _ in range(MOST_NEWTON):
-        reached, slope = tubes.drop(tube, x)
-        missing = (goal - reached).mid()
-        low, high = (x, high) if missing > 0 else (low, x)
-        newton = (x + missing / slope).mid()
-        if not reached.rad() < abs(missing):
-            return x
-        x = newton if low < newton < high else ((low + high) / 2).mid()
-    return x

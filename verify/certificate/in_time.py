@@ -30,13 +30,13 @@ from numerics.landscape import copies
 from theory.parametrisation import IDENTITY
 from theory.problem import Problem
 from verify.certificate import chebyshev
+from verify.certificate.crossing import crossing
 from verify.certificate.dyadic import check_integers, column, fields_of, rectangle, texts
 from verify.certificate.proved import NotProved, Proved
 from verify.certificate.tube import Tube, Tubes, norm
 
 RECIPE = "time"
 FEWEST_DIGITS, MOST_DIGITS = 10, 5000  # of working precision
-MOST_NEWTON = 100
 MARGINS = 60  # doublings of the distance from the crossing at which (V6) is tried
 
 
@@ -143,9 +143,9 @@ def _passage(
     tubes: Tubes, goal: flint.arb, begin: flint.arb, tube: Tube, last: Tube | None
 ) -> tuple[flint.arb, flint.arb]:
     """(V6) for a drop that is passed before the end of this piece, which begins at the time `begin`."""
-    x = _crossing(tubes, goal, tube)
-    reached, descent = tubes.drop(tube, x)
-    margin = (2 * abs(reached - goal).upper() / (tube.h * descent)).mid()
+    x = crossing(lambda x: tubes.drop(tube, x), goal, flint.arb(-1))
+    reached, slope = tubes.drop(tube, x)
+    margin = (2 * abs(reached - goal).upper() / slope).mid()
     lower = upper = None
     for _ in range(MARGINS):
         if upper is None and tubes.drop(tube, later := min((x + margin).mid(), flint.arb(1)))[0] > goal:
@@ -170,18 +170,3 @@ def _not_yet(
     if tubes.drop(tube, x)[0] < goal:
         return (begin + tube.h * (1 + x) / 2).lower()
     return None
-
-
-def _crossing(tubes: Tubes, goal: flint.arb, tube: Tube) -> flint.arb:
-    """Where J(0) - J(p(x)) is the drop, nearly: Newton's method, kept between two points by bisection. Not proved."""
-    low, high = flint.arb(-1), flint.arb(1)
-    x = flint.arb(0)
-    for _ in range(MOST_NEWTON):
-        reached, descent = tubes.drop(tube, x)
-        missing = (goal - reached).mid()
-        low, high = (x, high) if missing > 0 else (low, x)
-        newton = (x + 2 * missing / (tube.h * descent)).mid()
-        if abs(newton - x) < abs(x) * flint.arb(2) ** (10 - flint.ctx.prec) or not reached.rad() < abs(missing):
-            return x
-        x = newton if low < newton < high else ((low + high) / 2).mid()
-    return x

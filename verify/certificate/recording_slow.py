@@ -128,7 +128,7 @@ def _pieces(manifold: SlowManifold, tubes: SlowTubes, y: Array, digits: int, loo
 def _defect(tubes: SlowTubes, stretch: Stretch) -> float:
     """The largest certified defect, relative to P; inf where there is none."""
     try:
-        defect = tubes.along(stretch).defect
+        defect = tubes.defect(stretch)
     except NotProved:
         return inf
     return float(defect.u / max(abs(stretch.path).sum(axis=0)))

@@ -50,7 +50,7 @@ from verify.certificate.slow_bounds import SlowBounds
 from verify.certificate.slow_field import Components, SlowField, Stretch, points_of
 from verify.certificate.tube import norm
 
-PARTS = 8  # of a piece, each with its own logarithmic norm
+HALVINGS, CLOSE = 7, 0.5  # of a piece, at most, while its logarithmic norm is not as close to the one in the middle
 NEAR = (0.5, 0.1, 0.02)  # kappa R_u and R_v of (V50) that are tried, in units of the smallest rate
 BESIDE = (30, 4, 0.5)  # and R_u in units of |P|
 PARTS_ABOVE = [flint.arb(2) ** -(2**k) for k in range(1, 10)]  # x of (V53)
@@ -158,6 +158,12 @@ class SlowTubes:
         norms = replace(self._norms(sup[first:].reshape(shape), sup[n + 1 : first]), mu=mu)
         lean = _size(shear.sup(flint.arb(1))[0]) if shear else ZERO
         return Along(shear, self._pair(sup[:n]), sup[n], norms, lean)
+
+    def defect(self, piece: Stretch) -> Pair:
+        """|E| in U and v along a piece, before any shear."""
+        found = chebyshev.coefficients(self.field.linearised(piece)[0].defect)
+        left = self.bounds.remainders(piece, None)[: found.shape[1]]
+        return self._pair(_objects(each.upper() for each in abs(found).sum(axis=0) + left))
 
     def _norms(self, jacobian: Array, sensitivity: Array) -> Norms:
         k = self.components.fast
@@ -324,15 +330,23 @@ def _legendre(size: int, bits: int) -> flint.arb_mat:
 
 def logarithmic_norm(coefficients: Array, remainders: Array) -> flint.arb:
     """mu >= lambda_max of the symmetric part on all of [-1, 1], from coefficients (N, k, k) and remainders (k, k)."""
-    size, k, _ = coefficients.shape
-    parts = chebyshev.on_pieces((coefficients + coefficients.transpose(0, 2, 1)) / 2, PARTS)
-    found = []
-    for part in parts:
-        Q = rotation(_objects(each.mid() for each in part[0].ravel()).reshape(k, k))
-        R = chebyshev.ball_matrix(Q)
-        turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
-        hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
-        if not all(each.is_finite() for each in hull.ravel()):
-            raise NotProved("the flow is not known to be analytic near a piece in the slow rate; shorten the pieces")
-        found.append(largest_eigenvalue(hull.tolist(), obliqueness(Q)))
-    return (max(found) + _size(remainders)).upper()
+    if not all(each.is_finite() for each in coefficients.ravel()):
+        raise NotProved("the flow is not known to be analytic near a piece in the slow rate; shorten the pieces")
+    symmetric = (coefficients + coefficients.transpose(0, 2, 1)) / 2
+    return (_largest(symmetric, HALVINGS) + _size(remainders)).upper()
+
+
+def _largest(part: Array, halvings: int) -> flint.arb:
+    """A bound of lambda_max on [-1, 1] from symmetric coefficients, by halves where one ball of all values is too wide.
+
+    Beside fast rates of order one a slow one is lost when its eigenvector turns by more than the root of it.
+    """
+    size, k, _ = part.shape
+    Q = rotation(_objects(each.mid() for each in part[0].ravel()).reshape(k, k))
+    R = chebyshev.ball_matrix(Q)
+    turned = [(R.transpose() * chebyshev.ball_matrix(each) * R).entries() for each in part]
+    hull = chebyshev.hull(_objects(each for row in turned for each in row).reshape(size, k, k))
+    found, near = largest_eigenvalue(hull.tolist(), obliqueness(Q)), hull[-1, -1].mid()
+    if halvings and not found - near <= CLOSE * abs(near):
+        found = max(_largest(half, halvings - 1) for half in chebyshev.on_pieces(part, 2))
+    return found

@@ -178,11 +178,11 @@ class Tubes:
         return all(not abs(gap) > doubt for gap, doubt in zip(after - before - whole, beyond, strict=True))
 
     def drop(self, tube: Tube, x: flint.arb) -> tuple[flint.arb, flint.arb]:
-        """J(0) - J(y) at x, a ball (V4), and -dJ/dtau there, nearly."""
+        """J(0) - J(y) at x, a ball (V4); and its derivative by x, nearly."""
         p, error = tube.at(x), tube.error(x)
         slope = norm(self.landscape.gradient(p))
         doubt = slope * error + tube.hessian * error**2 / 2
-        return self.landscape.drop(p) + flint.arb(0, doubt.upper()), (slope**2).mid()
+        return self.landscape.drop(p) + flint.arb(0, doubt.upper()), (slope**2 * tube.h / 2).mid()
 
 
 def _turned(matrices: Array, Q: Array) -> Array:

@@ -95,3 +95,14 @@ def test_hulls_and_reaches_hold_the_polynomial_and_derivatives_are_right(numbers
 
 def _ball(value):
     return flint.arb(str(value), 1e-25)
+
+
+@pytest.mark.parametrize("end", [-1, 1])
+def test_polynomials_at_a_thin_ball_near_an_end_are_thin(end):
+    """(V27): to first order T_k(end (1 - s)) = end^k (1 - k^2 s). An arccos of the ball itself would lose 12 digits."""
+    s, radius = flint.arb(10) ** -24, flint.arb(10) ** -30
+    found = chebyshev.basis(_objects([flint.arb((end * (1 - s)).mid(), radius)]), 30)[0]
+    for k, each in enumerate(found):
+        ends = [end**k * (1 - k**2 * (s + side * radius)) for side in (-1, 1)]
+        assert all(abs(each.mid() - truth) <= 1.001 * each.rad() + 1e-38 for truth in ends)
+        assert each.rad() <= 1.001 * k**2 * radius + 1e-36

@@ -85,7 +85,10 @@ def test_reference_values_are_enclosed(lag):
     assert contains(found, REFERENCE["escape"]["pair"][lag]) and digits(found) >= 20
 
 
-@pytest.mark.parametrize(("lag", "drop", "asked"), [("1000", "0.001", 15), ("1000000", "0.000001", 25)])
+@pytest.mark.parametrize(
+    ("lag", "drop", "asked"),
+    [("1000000", "0.000001", 25), pytest.param("1000", "0.001", 15, marks=pytest.mark.slow)],
+)
 def test_long_plateaus_enclose_the_slow_flow_integral(lag, drop, asked):
     """(M14) is off by e^{-w0 L}: by nothing that shows. Rejects a clock that is off by one unit in 1e25."""
     given = pair(lag, drop)
@@ -94,7 +97,7 @@ def test_long_plateaus_enclose_the_slow_flow_integral(lag, drop, asked):
 
 
 def test_one_precision_for_every_memory():
-    assert recorded(pair("100", "0.01"), 15).digits == recorded(pair("1000", "0.001"), 15).digits == 31
+    assert recorded(pair("100", "0.01"), 25).digits == recorded(pair("1000000", "0.000001"), 25).digits == 41
 
 
 OTHERS = {
@@ -148,6 +151,27 @@ def test_random_pairs_are_enclosed_or_refused(lag, rate, width, amplitude, part)
     assert contains(found, escape_time(given_problem, digits=18).tau)
 
 
+THREE_SPARES = problem(Gaussian(lag=200), start=(["1", "0", "0", "0"], ["1", "0.8", "0.7", "0.6"]), drop="0.005")
+
+
+@pytest.mark.slow
+def test_three_spares_enclose_what_an_integrator_in_time_finds():
+    """Beside rates of order one the slowest fast one is 1e-8, and U follows v 1e8 times as far."""
+    (found,) = proved(THREE_SPARES, 15).passages
+    assert digits(found) >= 15
+    assert contains(found, escape_time(THREE_SPARES, digits=12, engine="time").tau)
+
+
+@pytest.mark.slow
+def test_three_exponentials_enclose_what_an_integrator_in_time_finds():
+    matched = (Exponential(), Exponential(1, 2), Exponential(2, 3))
+    start = ["1", "1", "2", "0"], ["1", "2", "3", "0.7"]
+    given = problem(Gaussian(lag=40), matched=matched, start=start, drop="0.01")
+    (found,) = proved(given, 15).passages
+    assert digits(found) >= 15
+    assert contains(found, escape_time(given, digits=14, engine="time").tau)
+
+
 def test_two_recordings_intersect():
     """With other stages, pieces and precisions."""
     given = pair("100", "0.01")
@@ -157,9 +181,9 @@ def test_two_recordings_intersect():
 
 def test_several_drops_are_passed_in_order():
     given = pair("100", "0.01")
-    drops = [sp.Rational(1, 10**4), sp.Rational(1, 1000), sp.Rational(1, 100)]
+    drops = [sp.Rational(1, 1000), sp.Rational(1, 100)]
     found = prove(given, recorded(given, 15), drops).passages
-    assert found[0][0] <= found[1][1] and found[1][0] <= found[2][1]  # all within 1e-40 of the plateau's length
+    assert found[0][0] <= found[1][1]  # all within 1e-40 of the plateau's length
     for drop, passage in zip(drops, found, strict=True):
         assert contains(passage, escape_time(replace(given, drop=drop), digits=14).tau)
 
@@ -284,8 +308,8 @@ def test_a_wrong_radius_hint_cannot_be_given():
 
 
 def test_a_recording_of_another_lag_widens():
-    given = pair("40", "0.02")
-    other = pair(str(40 + sp.Rational(1, 10**18)), "0.02")
+    given = pair("20", "0.05")
+    other = pair(str(20 + sp.Rational(1, 10**18)), "0.05")
     (found,) = prove(given, recorded(other, 20)).passages
     (truth,) = proved(given, 20).passages
     assert wider(found, truth) and found[0] <= truth[0] and truth[1] <= found[1]

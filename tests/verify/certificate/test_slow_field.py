@@ -4,6 +4,7 @@ import cmath
 import math
 import random
 from dataclasses import replace
+from functools import cache
 
 import flint
 import mpmath
@@ -42,6 +43,7 @@ def stretch(spares):
     return Stretch(*numbers, exact(path), exact(slowness))
 
 
+@cache
 def tubes(spares):
     problem = Problem(Target([Exponential(), Gaussian(lag=LAG)]), LinearRNN.of(*START[spares]), "0.02")
     return SlowTubes(problem, 1, BALLS)
@@ -127,7 +129,7 @@ def test_what_is_sampled_along_a_piece_is_the_flow_and_its_derivatives(spares):
             assert abs(number(found.sensitivity[i, j], ctx)[0] - sensitivity) < 1e-18
 
 
-@pytest.mark.parametrize("spares", [1, 2])
+@pytest.mark.parametrize("spares", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_bounds_hold_on_an_ellipse_and_are_not_absurd(spares):
     """Rejects (V44) with one power of k_max too few, and (V45) with one end only."""
     piece, by_hand, rho = stretch(spares), ByHand(stretch(spares), spares), 2.2
@@ -185,6 +187,7 @@ def test_the_signal_is_bounded_whichever_way_its_scaled_size_goes(lag):
     assert largest <= bound < 3 * largest
 
 
+@pytest.mark.slow
 def test_a_shear_changes_coordinates_and_nothing_else():
     """E and D Phi of (V46) against the flow of W = V_u - R V_v, differentiated numerically."""
     piece, by_hand, source = stretch(2), ByHand(stretch(2), 2), random.Random(3)

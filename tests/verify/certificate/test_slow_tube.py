@@ -13,9 +13,10 @@ from numerics.landscape import Landscape
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
+from verify.certificate import chebyshev
 from verify.certificate.proved import NotProved
 from verify.certificate.recording_slow import record
-from verify.certificate.shear import Linearised, Shear, _applied
+from verify.certificate.shear import Linearised, Shear, _applied, choose
 from verify.certificate.slow_field import Components, Stretch
 from verify.certificate.slow_tube import (
     Along,
@@ -27,6 +28,7 @@ from verify.certificate.slow_tube import (
     _Crossing,
     _size,
     _Wall,
+    logarithmic_norm,
 )
 
 BALLS = Arb(30)
@@ -276,3 +278,33 @@ def test_the_sheared_flow_is_the_same_flow():
         [away[:3] - K * R @ away[3:] - K * G * R_beta @ v, away[3:]]
     )).all()  # fmt: skip
     assert found.sensitivity @ np.concatenate([W, v]) == by @ V
+
+
+def turning(x, slow):
+    """diag(-1, -slow), turned by x/2."""
+    c, s = (x / 2).cos(), (x / 2).sin()
+    return [-c * c - slow * s * s, (slow - 1) * c * s, (slow - 1) * c * s, -s * s - slow * c * c]
+
+
+@pytest.mark.parametrize("slow", ["0.1", "0.001", "0.0001"])
+def test_a_slow_rate_is_not_lost_where_its_direction_turns(slow):
+    """lambda_max is -slow throughout; one ball of all values would make it positive."""
+    with BALLS.working():
+        size, slow = 40, flint.arb(slow)
+        samples = _objects(each for x in chebyshev.points(size) for each in turning(x, slow)).reshape(size, 2, 2)
+        nothing = _objects([flint.arb(0)] * 4).reshape(2, 2)
+        mu = logarithmic_norm(chebyshev.coefficients(samples), nothing)
+        assert -slow <= mu < -slow / 2
+
+
+def test_a_shear_is_found_where_it_changes_as_fast_as_it_relaxes():
+    """b of (V46) falls a billionfold; substitution, R = -M^{-1} b(R), would grow here."""
+    with BALLS.working():
+        x, k2 = chebyshev.points(40), flint.arb(8)
+        entries = [[-1, x0 / 8, 1 + x0, x0 / 9, -1 - x0 / 4, x0 * x0, x0 / 50, flint.arb("0.01"), x0 / 40] for x0 in x]
+        jacobian = _objects(flint.arb(each) for row in entries for each in row).reshape(40, 3, 3)
+        of = lambda value, *shape: _objects([flint.arb(value)] * int(np.prod(shape))).reshape(shape)
+        raw = Linearised(of(0, 40, 3), of(0, 40, 3), jacobian, of(-1, 40, 1, 1), of(k2, 40, 1, 1))
+        shear = choose(raw, 24, 2, flint.arb(2), BALLS)
+        left = shear.applied(raw, 40).jacobian[:, :2, 2:]
+        assert abs(left).max() < 1e-9 and abs(shear.coefficients).max() < 100

@@ -165,13 +165,13 @@ def test_the_error_within_a_part_is_the_larger_one_of_its_ends():
 def test_the_loss_in_a_tube_is_not_beyond_its_ball(tubes, floats):
     whole = tubes.around(piece(0 * SLOPE), flint.arb(1) / 2**9, flint.arb(1e-3))
     wide = replace(whole, errors=_objects([flint.arb(0.0625)] * (PIECES + 1)))
-    ball, descent = tubes.drop(wide, flint.arb(0))
+    ball, by_x = tubes.drop(wide, flint.arb(0))
     slope = floats.gradient(P)
     towards = slope / np.linalg.norm(slope)
     truths = [floats.drop(P + 0.0625 * v) for v in (towards, -towards, *UNITS)]
     assert all(ball.contains(flint.arb(each)) for each in truths)
     assert float(ball.rad()) < 4 * max(abs(each - float(ball.mid())) for each in truths)
-    assert float(descent) == pytest.approx(slope @ slope, rel=1e-9)
+    assert float(by_x) == pytest.approx(slope @ slope / 2**10, rel=1e-9)  # tau = (1 + x)/2^10
 
 
 def test_where_the_loss_rests_the_second_order_is_counted():
