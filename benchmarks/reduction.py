@@ -39,12 +39,12 @@ from statistics import median
 from typing import Any
 
 import flint
-import mpmath
 import numpy as np
 from rich.console import Console
 
 from benchmarks.machine import code, description
 from benchmarks.table import seconds
+from numerics.answer import context
 from numerics.arithmetic import Arb, Array
 from numerics.balanced import balanced_truncation, network
 from numerics.h2_optimal import h2_optimal
@@ -155,8 +155,7 @@ def _of_pymor(reduced: Any) -> Matrices:
 
 def diagonalised(A: Array, b: Array, c: Array) -> list[Mode]:
     """c e^{At} b as modes. Raises Unusable where it does not decay."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = EXACTLY
+    ctx = context(EXACTLY)
     values, left, right = ctx.eig(ctx.matrix(A.tolist()), left=True, right=True)
     found: list[Mode] = []
     for k, value in enumerate(values):

@@ -3,16 +3,15 @@
 from fractions import Fraction
 
 import flint
-import mpmath
 import numpy as np
 import sympy as sp
+
+from numerics.answer import context
 
 
 def working(digits, guard=15):
     """A private mpmath context, `guard` digits wider than asked."""
-    ctx = mpmath.mp.clone()
-    ctx.dps = digits + guard  # of this clone: mpmath.mp keeps its own
-    return ctx
+    return context(digits + guard)
 
 
 def number(value, ctx):

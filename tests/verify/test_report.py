@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from studies import LAG, pair_study
 from verify import report
+from verify.check import Check
 from verify.simulate import Extrapolation
 from verify.study import load
 from verify.sweep import run
@@ -19,28 +20,11 @@ from verify.sweep import run
 STUDY = "# Three short memories.\n" + pair_study({LAG: ["8", "10", "12"]}, digits=10)
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
-
-@dataclass(frozen=True)
-class Row:
-    """A stand-in for verify.check.Check."""
-
-    name: str
-    left_name: str
-    left: str
-    right_name: str
-    right: str
-    difference: str
-    tolerance: str
-    reason: str
-    passed: bool
-
-    def as_dict(self):
-        return asdict(self)
-
-
 CHECKS = (
-    Row("escape time", "flow", "42.595538659", "training", "42.595548", "2.2e-7", "1e-4", "a < b & <script>c", True),
-    Row("order in eta", "theory", "1", "measured", "0.99", "0.01", "0.03", "first order", True),
+    Check(
+        "escape time", "", "flow", "42.595538659", "training", "42.595548", "2.2e-7", "1e-4", "a < b & <script>c", True,
+    ),
+    Check("order in eta", "", "theory", "1", "measured", "0.99", "0.01", "0.03", "first order", True),
 )
 
 

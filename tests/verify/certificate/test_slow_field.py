@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cache
 
 import flint
-import mpmath
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from numerics.arithmetic import Arb, _objects
 from theory.kernels import Exponential, Gaussian
 from theory.problem import Problem, Target
 from theory.rnn import LinearRNN
-from tolerances import number
+from tolerances import number, working
 from verify.certificate import chebyshev
 from verify.certificate.shear import Shear
 from verify.certificate.slow_field import Components, Stretch
@@ -53,8 +52,7 @@ class ByHand:
     """F, H and G of (V40) with their definition, in mpmath, at a complex x."""
 
     def __init__(self, piece, spares):
-        self.ctx = mpmath.mp.clone()
-        self.ctx.dps = 45
+        self.ctx = working(30)
         self.spares, self.piece = spares, piece
         self.path = [[number(each, self.ctx)[0] for each in row] for row in piece.path]
         self.q = [number(each, self.ctx)[0] for each in piece.slowness]
